@@ -1,0 +1,12 @@
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    name = "accounts"
+
+    def ready(self) -> None:
+        from inbox.fhir import members
+
+        from .models import policies_of
+
+        members.register(policies_of)

@@ -1,0 +1,121 @@
+"""`manage.py create_member EMAIL --practice ID --profile TYPE/ID --policy ID`: who may sign in, as whom."""
+
+import os
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.validators import validate_email
+from django.db import transaction
+from django.urls import reverse
+
+from accounts.models import Membership, User
+from inbox.fhir import profile_exists
+from inbox.fhir.types import split_reference
+
+Practice: Any = Membership._meta.get_field("practice").related_model
+AccessPolicy: Any = Membership._meta.get_field("policy").related_model
+
+PROFILES = ("Practitioner", "Patient", "RelatedPerson")
+
+
+class Command(BaseCommand):
+    help = "Lets a person sign in: as which profile, in which practice, under which access policy."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("email")
+        parser.add_argument("--practice", required=True, metavar="ID")
+        parser.add_argument("--profile", required=True, metavar="TYPE/ID", help="such as Practitioner/alice")
+        parser.add_argument("--policy", required=True, metavar="ID", help="such as clinician")
+        parser.add_argument("--name", default="", help="as people read it")
+        password = parser.add_mutually_exclusive_group()
+        password.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+        password.add_argument("--password-env", metavar="VAR", help="read the password from this variable")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        email = checked_email(options["email"])
+        practice = find_practice(options["practice"])
+        policy = find_policy(practice, options["policy"])
+        profile = checked_profile(practice, options["profile"])
+        name = options["name"].strip()
+        with transaction.atomic():
+            user = find_user(email, name)
+            if Membership.objects.filter(user=user, practice=practice, profile=profile).exists():
+                raise CommandError(f"{email} is already {profile} in the practice “{practice.fhir_id}”.")
+            if options["password_stdin"] or options["password_env"]:
+                user.set_password(checked_password(typed_password(options["password_env"]), user))
+                user.save(update_fields=["password"])
+            Membership.objects.create(
+                user=user, practice=practice, profile=profile, policy=policy, display=name or str(user)
+            )
+        self.stdout.write(f"{email} is {profile} in the practice “{practice.fhir_id}” under the policy “{policy}”.")
+        if not user.has_usable_password():
+            page = f"{settings.BASE_URL}{reverse('account_reset_password')}"
+            self.stdout.write(f"No password yet. “I can not sign in” sends a link to set one: {page}")
+
+
+def checked_email(text: str) -> str:
+    email = text.strip().lower()
+    try:
+        validate_email(email)
+    except ValidationError:
+        raise CommandError(f"“{text}” is not an e-mail address.") from None
+    return email
+
+
+def find_practice(fhir_id: str) -> Any:
+    practice = Practice.objects.filter(fhir_id=fhir_id).first()
+    if practice is None:
+        raise CommandError(f"There is no practice “{fhir_id}”. {listed(Practice.objects.all())}")
+    return practice
+
+
+def find_policy(practice: Any, fhir_id: str) -> Any:
+    policies = AccessPolicy.objects.filter(practice=practice)
+    policy = policies.filter(fhir_id=fhir_id).first()
+    if policy is None:
+        raise CommandError(f"The practice “{practice.fhir_id}” has no access policy “{fhir_id}”. {listed(policies)}")
+    return policy
+
+
+def listed(rows: Any) -> str:
+    ids = rows.order_by("fhir_id").values_list("fhir_id", flat=True)[:20]
+    return f"There are: {', '.join(ids)}." if ids else "There is none yet."
+
+
+def checked_profile(practice: Any, reference: str) -> str:
+    type, id = split_reference(reference)
+    if type not in PROFILES or reference != f"{type}/{id}":
+        raise CommandError(f"“{reference}” is not a profile. Write {', '.join(f'{each}/ID' for each in PROFILES)}.")
+    if not profile_exists(practice, reference):
+        raise CommandError(f"The practice “{practice.fhir_id}” has no {reference}. Load it first: manage.py load FILE")
+    return reference
+
+
+def find_user(email: str, name: str) -> User:
+    """The account of this address, made if there is none."""
+    user = User.objects.filter(email=email).first()
+    if user is None:
+        return User.objects.create_user(email, name=name)
+    if not user.is_active:
+        raise CommandError(f"The account {email} is deactivated.")
+    return user
+
+
+def typed_password(variable: str | None) -> str:
+    if variable is None:
+        return sys.stdin.readline().rstrip("\r\n")
+    if variable not in os.environ:
+        raise CommandError(f"The variable {variable} is not set.")
+    return os.environ[variable]
+
+
+def checked_password(password: str, user: User) -> str:
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise CommandError(f"This password can not be used: {' '.join(error.messages)}") from None
+    return password

@@ -1,0 +1,66 @@
+"""A FHIR R4 repository: knows the standard; no users, no messaging, no HTTP requests. Its doorways are here.
+
+Imports stand inside the functions: the tables they need exist only after Django has loaded its applications.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .types import Actor, Resource
+
+if TYPE_CHECKING:
+    from inbox.models import Practice
+
+    from .guard import Guarded
+    from .store import Store
+
+
+def connect(actor: Actor, policy: Mapping[str, Any] | None) -> "Guarded":
+    """The repository as this actor may see and change it; `policy` is an AccessPolicy, None admits nothing.
+
+    Raises Invalid when the policy can not be enforced.
+    """
+    from . import guard
+
+    return guard.connect(actor, policy)
+
+
+def system(practice: int) -> "Store":
+    """The repository of the system actor: everything of one practice, for what follows from people's writes."""
+    from . import store
+
+    return store.system(practice)
+
+
+def create_practice(fhir_id: str, name: str) -> "Practice":
+    """The practice with this Organization id, made with the shipped policies if it is new."""
+    from . import practices
+
+    return practices.create(fhir_id, name)
+
+
+def get_practice(fhir_id: str) -> "Practice | None":
+    """The practice with this Organization id."""
+    from . import practices
+
+    return practices.get(fhir_id)
+
+
+def profile_exists(practice: "Practice", reference: str) -> bool:
+    """Whether `Practitioner/x` (or a Patient, or a RelatedPerson) is in this practice."""
+    from . import practices
+
+    return practices.profile_exists(practice, reference)
+
+
+def bulk_load(
+    practice: "Practice",
+    resources: Iterable[Resource],
+    *,
+    stub_missing: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Write all these resources or none; see `loading.bulk_load`."""
+    from . import loading
+
+    return loading.bulk_load(practice, resources, stub_missing=stub_missing, progress=progress)

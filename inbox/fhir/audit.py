@@ -1,0 +1,96 @@
+"""The audit trail: a row for every read, write and refusal; a read whose row can not be written fails."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.db import DatabaseError
+
+from inbox.models import AuditEvent
+
+from . import outcome, rows, sql
+from .events import Change
+from .types import Actor
+
+FIELDS = (
+    "practice_id",
+    "at",
+    "interaction",
+    "actor",
+    "type",
+    "fhir_id",
+    "version",
+    "outcome",
+    "query",
+    "detail",
+    "request_id",
+)
+
+
+def record_changes(changes: Sequence[Change]) -> None:
+    """One row for each change, in the transaction of the change."""
+    values = []
+    for change in changes:
+        version = int((change.after or {}).get("meta", {}).get("versionId", 0)) or None
+        values.append(
+            _row(
+                change.actor,
+                change.interaction,
+                change.resource["resourceType"],
+                change.resource["id"],
+                version=version,
+            )
+        )
+    sql.insert(AuditEvent, FIELDS, values)
+
+
+@dataclass
+class Trail:
+    """What one actor has read or was refused in one request, written together before the answer leaves."""
+
+    actor: Actor
+    entries: list[list[object]] = field(default_factory=list)
+
+    def read(self, interaction: str, type: str, id: str = "", *, query: str = "", outcome: str = "0") -> None:
+        self.entries.append(_row(self.actor, interaction, type, id, query=query, outcome=outcome))
+
+    def write(self) -> None:
+        """Keep the entries; raises Busy when they can not be kept, so that nothing unaudited is shown."""
+        entries, self.entries = self.entries, []
+        if not entries:
+            return
+        try:
+            sql.insert(AuditEvent, FIELDS, entries, using=settings.AUDIT_READS)
+        except DatabaseError as error:
+            raise outcome.Busy("The audit trail can not be written, so nothing is shown. Try again.") from error
+
+
+def _row(
+    actor: Actor,
+    interaction: str,
+    type: str,
+    id: str,
+    *,
+    version: int | None = None,
+    outcome: str = "0",
+    query: str = "",
+) -> list[object]:
+    return [
+        actor.practice,
+        rows.now(),
+        interaction,
+        actor.profile,
+        type,
+        id,
+        version,
+        outcome,
+        query,
+        "",
+        actor.request_id,
+    ]
+
+
+def events_of(practice: int, type: str, id: str) -> Iterable[AuditEvent]:
+    """The trail of one resource, newest first: writes, then reads where they are in a file of their own."""
+    for using in dict.fromkeys(("default", settings.AUDIT_READS)):
+        yield from AuditEvent.objects.using(using).filter(practice_id=practice, type=type, fhir_id=id).order_by("-id")

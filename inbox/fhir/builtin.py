@@ -1,0 +1,74 @@
+"""Rules that stand above every policy: drafts are their sender's, notes stay with staff, a message's life one-way."""
+
+from collections.abc import Callable, Sequence
+
+from . import outcome
+from .types import Resource
+
+LIFE = {
+    "preparation": {"preparation", "in-progress"},
+    "in-progress": {"in-progress", "completed", "entered-in-error"},
+    "completed": {"completed", "entered-in-error"},
+    "entered-in-error": {"entered-in-error"},
+}
+STAFF = ("Practitioner/", "PractitionerRole/")
+
+
+def draft_visible(resource: Resource, profiles: Sequence[str]) -> bool:
+    """A Communication of status `preparation` exists for its sender alone."""
+    if resource["resourceType"] != "Communication" or resource.get("status") != "preparation":
+        return True
+    return resource.get("sender", {}).get("reference") in profiles
+
+
+def is_internal(resource: Resource) -> bool:
+    """Whether a Communication is an internal note: one of its categories has the code `internal`."""
+    return has_category(resource, "internal")
+
+
+def has_category(resource: Resource, code: str) -> bool:
+    return any(one.get("code") == code for concept in resource.get("category", []) for one in concept.get("coding", []))
+
+
+def recipients(resource: Resource | None) -> list[str]:
+    """The references of a Communication's recipients."""
+    return [one["reference"] for one in (resource or {}).get("recipient", []) if one.get("reference")]
+
+
+def parents(resource: Resource) -> list[str]:
+    """The thread that a message (`partOf`) or a Task (`focus`) names."""
+    found = (
+        [one.get("reference") for one in resource.get("partOf", [])]
+        if resource["resourceType"] == "Communication"
+        else []
+    )
+    if resource["resourceType"] == "Task":
+        found = [resource.get("focus", {}).get("reference")]
+    return [one for one in found if one]
+
+
+def check(before: Resource | None, after: Resource, raw: Callable[[str], Resource | None]) -> None:
+    """Raise Unprocessable when a Communication breaks a rule; `raw` gives the present state of a reference."""
+    if after["resourceType"] != "Communication":
+        return
+    if before is not None and ("partOf" in before) != ("partOf" in after):
+        raise outcome.Unprocessable(
+            "A thread and a message do not become each other.", expression="Communication.partOf"
+        )
+    if before is not None and "partOf" in before and after.get("status") not in LIFE.get(before["status"], set()):
+        raise outcome.Unprocessable(
+            f"A message does not go from {before['status']} to {after['status']}.", expression="Communication.status"
+        )
+    _notes(after, raw)
+
+
+def _notes(after: Resource, raw: Callable[[str], Resource | None]) -> None:
+    outside = [one for one in recipients(after) if not one.startswith(STAFF)]
+    if is_internal(after) and outside:
+        raise outcome.Unprocessable("An internal note goes to staff only.", expression="Communication.recipient")
+    for answered in after.get("inResponseTo", []) if outside else []:
+        original = raw(answered.get("reference", ""))
+        if original is not None and is_internal(original):
+            raise outcome.Unprocessable(
+                "What patients receive can not answer an internal note.", expression="Communication.inResponseTo"
+            )

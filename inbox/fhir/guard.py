@@ -1,0 +1,470 @@
+"""Guarded: one actor's view of a repository. The only place where policy meets data.
+
+Reads add the policy's criteria to the query. A write needs one entry that admits the whole of it, before and after.
+"""
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from typing import Any
+
+from . import builtin, bundles, outcome, searchparams, validate
+from . import policy as policies
+from .audit import Trail
+from .policy import Entry, Parameters, Policy, hides, visible
+from .query import Admit, Scope
+from .repository import Page, Write, Written
+from .search import SearchRequest, matches, parse
+from .store import Found, Store
+from .types import Actor, Bundle, Params, Resource, split_reference
+
+
+class Guarded:
+    """The repository as one actor may see and change it (`Repository` of `repository.py`)."""
+
+    def __init__(self, store: Store, policy: Policy) -> None:
+        self.actor: Actor = store.actor
+        self.store = store
+        self.policy = policy
+        self.trail = Trail(store.actor)
+        self.parameters = Parameters(store.actor, store)
+        self._threads: dict[str, Resource | None] = {}
+        self._pending: dict[str, Resource] = {}
+
+    # Reads
+
+    def read(self, type: str, id: str) -> Resource:
+        self._typed(type, "read")
+        found = self._find(type, id, "read")
+        self.trail.read("read", type, id, outcome="0" if found else "4")
+        if found is None:
+            raise self._absent(type, id)
+        return found
+
+    def vread(self, type: str, id: str, version: str) -> Resource:
+        self._typed(type, "vread")
+        for one in self.history(type, id):
+            if one["meta"]["versionId"] == version:
+                return one
+        raise outcome.NotFound()
+
+    def history(self, type: str, id: str) -> list[Resource]:
+        self._typed(type, "read")
+        if self._find(type, id, "read") is None:
+            raise self._absent(type, id)
+        if self._find(type, id, "history") is None:
+            raise outcome.Forbidden("You may not read the history of this.")
+        self.trail.read("history", type, id)
+        return [seen for version in self.store.history(type, id) if (seen := self._version(version)) is not None]
+
+    def search(self, type: str, params: Params) -> Page:
+        self._typed(type, "search")
+        request = parse(type, params)
+        entries = self._searchable(request)
+        found = self.store.find(request, self._scope(type, entries))
+        self.trail.read("search", type, query="&".join(f"{name}={value}" for name, value in params))
+        return Page([self._seen(type, entries, one) for one in found.rows], found.next, found.total)
+
+    def newest(self, type: str, params: Params, *, per: str, targets: Iterable[str]) -> dict[str, Resource]:
+        self._typed(type, "search")
+        request = parse(type, params)
+        entries = self._searchable(request)
+        found = self.store.find_newest(request, self._scope(type, entries), per, list(targets))
+        self.trail.read("search", type, query=f"newest per {per}")
+        return {target: self._seen(type, entries, one) for target, one in found.items()}
+
+    # Writes
+
+    def create(self, resource: Resource, *, if_none_exist: str = "") -> Written:
+        write = Write("POST", resource["resourceType"], resource=resource, if_none_exist=if_none_exist)
+        return self.apply([write])[0]
+
+    def update(self, resource: Resource, *, if_match: str = "") -> Written:
+        write = Write("PUT", resource["resourceType"], resource.get("id", ""), resource, if_match)
+        return self.apply([write])[0]
+
+    def delete(self, type: str, id: str, *, if_match: str = "") -> None:
+        self.apply([Write("DELETE", type, id, if_match=if_match)])
+
+    def transaction(self, bundle: Bundle) -> Bundle:
+        with self.atomic():
+            plan = bundles.plan(bundle, self._existing)
+            return bundles.response(plan, self.apply(plan.writes))
+
+    def apply(self, writes: Sequence[Write]) -> list[Written]:
+        """All writes or none; raises what the first one that is refused deserves."""
+        try:
+            with self.atomic():
+                return self._apply(writes)
+        except outcome.FHIRError as error:
+            first = writes[0]
+            self.trail.read(
+                "refused", first.type, first.id, query=first.method, outcome="4" if error.status < 500 else "8"
+            )
+            raise
+
+    def _apply(self, writes: Sequence[Write]) -> list[Written]:
+        done: list[Written | None] = []
+        allowed: list[Write] = []
+        self.store.lock_parents([write.resource for write in writes if write.resource])
+        self._threads.clear()
+        for write in writes:
+            existing = self._existing(write) if write.if_none_exist else None
+            done.append(Written(existing, unchanged=True) if existing else None)
+            if existing is None:
+                named = replace(write, id=write.id or str(uuid.uuid4()), if_none_exist="")
+                allowed.append(self._authorise(named))
+        self._pending.clear()
+        written = iter(self.store.apply(allowed))
+        return [one or self._readable(next(written)) for one in done]
+
+    def atomic(self) -> AbstractContextManager[None]:
+        return self.store.atomic()
+
+    # What may be done
+
+    def may(self, interaction: str, type: str, resource: Resource | None = None) -> bool:
+        """Whether the policy has this interaction on a type, or on this state of a resource (a create, a change)."""
+        entries = self.policy.allowing(type, interaction)
+        if resource is None or not entries:
+            return bool(entries)
+        if interaction == "create":
+            return any(not self._judge(entry, None, resource) for entry in entries)
+        return any(self._admits(entry, resource, writing=interaction != "read") for entry in entries)
+
+    def may_become(self, before: Resource, after: Resource) -> bool:
+        """Whether the policy lets this actor change a resource from one state to another."""
+        entries = self.policy.allowing(before["resourceType"], "update")
+        return any(not self._judge(entry, before, after) for entry in entries)
+
+    def admits(self, resource: Resource) -> bool:
+        """Whether this actor's policy admits a resource for reading, judged by the resource alone."""
+        return self._draft_rule(resource) and any(
+            self._admits(entry, resource) for entry in self.policy.allowing(resource["resourceType"], "read")
+        )
+
+    def _typed(self, type: str, interaction: str) -> None:
+        if not self.policy.allowing(type, interaction):
+            self.trail.read("refused", type, query=interaction, outcome="4")
+            raise outcome.Forbidden()
+
+    # Reading, inside
+
+    def _scope(self, type: str, entries: Sequence[Entry]) -> Scope:
+        admits = [(entry, self._admit(entry)) for entry in entries]
+        possible = [(entry, admit) for entry, admit in admits if admit is not None]
+        groups: dict[frozenset[str], list[Admit]] = {}
+        for entry, admit in possible:
+            groups.setdefault(entry.hidden, []).append(admit)
+        needed = tuple(tuple(group) for group in groups.values()) if len(groups) > 1 else ()
+        return Scope(tuple(admit for _, admit in possible), self._profiles, needed)
+
+    def _groups(self, entries: Sequence[Entry]) -> list[frozenset[str]]:
+        """The distinct sets of hidden fields among the entries that can match, in the order of `Scope.groups`."""
+        return list(dict.fromkeys(e.hidden for e in entries if self.parameters.conditions(e, in_sql=True) is not None))
+
+    def _admit(self, entry: Entry) -> Admit | None:
+        conditions = self.parameters.conditions(entry, in_sql=True)
+        if conditions is None:
+            return None
+        if not entry.follows:
+            return Admit(conditions)
+        followed = []
+        for target in searchparams.targets(entry.type, entry.follows):
+            steps = [self._admit(one) for one in self.policy.allowing(target, "read") if not one.follows]
+            if any(steps):
+                followed.append((target, tuple(one for one in steps if one is not None)))
+        return Admit(conditions, entry.follows, tuple(followed)) if followed else None
+
+    def _searchable(self, request: SearchRequest) -> list[Entry]:
+        """The entries that hide nothing of what is searched or sorted by; none is an error, so that nothing leaks."""
+        entries = self.policy.allowing(request.type, "search")
+        used = [condition.param.code for condition in request.conditions] + [code for code, _ in request.sort]
+        for code in used:
+            elements = searchparams.elements(request.type, code)
+            kept = [e for e in entries if not any(hides(e.hidden, element) for element in elements)]
+            if entries and not kept:
+                raise outcome.Invalid(f"You may not search by “{code}”.", expression=code)
+            entries = kept
+        return entries
+
+    def _seen(self, type: str, entries: Sequence[Entry], found: Found) -> Resource:
+        """The resource without what every entry that admits it hides."""
+        groups = self._groups(entries)
+        admitting = (
+            [hidden for hidden, admits in zip(groups, found.groups, strict=True) if admits] if found.groups else groups
+        )
+        hidden = frozenset.intersection(*admitting) if admitting else frozenset()
+        seen = visible(found.resource, hidden)
+        if type == "Communication":
+            self._threads[f"Communication/{seen['id']}"] = found.resource
+        return seen
+
+    def _find(self, type: str, id: str, interaction: str) -> Resource | None:
+        """What this actor sees of one resource, or None."""
+        entries = self.policy.allowing(type, interaction)
+        request = parse(type, [("_id", id)]) if validate.valid_id(id) else None
+        if request is None or not entries:
+            return None
+        found = self.store.find(request, self._scope(type, entries)).rows
+        return self._seen(type, entries, found[0]) if found else None
+
+    def _absent(self, type: str, id: str) -> outcome.FHIRError:
+        """Gone for those who could read the last version, else the same as an id that never was."""
+        last = self.store.last_version(type, id)
+        if last is not None and last.deleted and self.admits(last.resource):
+            return outcome.Gone()
+        return outcome.NotFound()
+
+    def _version(self, version: Resource) -> Resource | None:
+        """One version as this actor may see it, judged by itself."""
+        if set(version) <= {"resourceType", "id", "meta"}:
+            return version
+        if not self._draft_rule(version):
+            return None
+        entries = [e for e in self.policy.allowing(version["resourceType"], "history") if self._admits(e, version)]
+        return visible(version, frozenset.intersection(*(e.hidden for e in entries))) if entries else None
+
+    # Judging in memory
+
+    def _admits(self, entry: Entry, resource: Resource, *, writing: bool = False) -> bool:
+        conditions = self.parameters.conditions(entry, in_sql=False)
+        if conditions is None or not matches(SearchRequest(entry.type, conditions), resource):
+            return False
+        return not entry.follows or self._followed(entry, resource, writing)
+
+    def _followed(self, entry: Entry, resource: Resource, writing: bool) -> bool:
+        for _, target in searchparams.references(resource, entry.follows):
+            type, id = split_reference(target)
+            parent = self._pending.get(target) or self.store.raw(type, id)
+            interaction = "update" if writing else "read"
+            steps = [one for one in self.policy.allowing(type, interaction) if not one.follows]
+            if parent is not None and any(self._admits(one, parent, writing=writing) for one in steps):
+                return True
+        return False
+
+    def _draft_rule(self, resource: Resource) -> bool:
+        return builtin.draft_visible(resource, self._profiles)
+
+    @property
+    def _profiles(self) -> tuple[str, ...]:
+        return tuple(self.parameters.profiles)
+
+    # Writing, inside
+
+    def _authorise(self, write: Write) -> Write:
+        if write.method == "POST":
+            return self._authorise_create(write)
+        before = self._writable(write)
+        if write.method == "DELETE":
+            if not any(self._admits(e, before, writing=True) for e in self.policy.allowing(write.type, "delete")):
+                raise outcome.Forbidden()
+            return write
+        return self._authorise_update(write, before)
+
+    def _authorise_create(self, write: Write) -> Write:
+        assert write.resource is not None
+        self._typed(write.type, "create")
+        reasons = [self._judge(entry, None, write.resource) for entry in self.policy.allowing(write.type, "create")]
+        if all(reasons) and "thread" not in reasons:
+            raise outcome.Forbidden()
+        validate.validate({**write.resource, "id": write.id or "new"})
+        self._known_references(None, write.resource)
+        if all(reasons):
+            raise outcome.Forbidden()
+        builtin.check(None, write.resource, self._raw)
+        self._pending[f"{write.type}/{write.id}"] = write.resource
+        return write
+
+    def _writable(self, write: Write) -> Resource:
+        """The present state for an update or delete: 404 when hidden, 403 when the type may not be written, 412."""
+        if not self.policy.entries.get(write.type):
+            raise outcome.Forbidden()
+        if self._find(write.type, write.id, "read") is None:
+            if not self.policy.allowing(write.type, "read"):
+                raise outcome.Forbidden()
+            raise self._absent(write.type, write.id)
+        self._typed(write.type, "delete" if write.method == "DELETE" else "update")
+        before = self.store.raw(write.type, write.id)
+        assert before is not None
+        if write.if_match and write.if_match != before["meta"]["versionId"]:
+            raise outcome.Stale()
+        return before
+
+    def _authorise_update(self, write: Write, before: Resource) -> Write:
+        assert write.resource is not None
+        after = self._with_hidden(before, {**write.resource, "id": write.id})
+        entries = self.policy.allowing(write.type, "update")
+        reasons = [self._judge(entry, before, after) for entry in entries]
+        if all(reasons):
+            if "thread" in reasons:
+                self._known_references(before, after)
+                raise outcome.NotFound()
+            readonly = [reason.removeprefix("readonly ") for reason in reasons if reason.startswith("readonly ")]
+            if readonly:
+                raise outcome.Unprocessable(
+                    f"{readonly[0]} can not be changed.", expression=f"{write.type}.{readonly[0]}"
+                )
+            raise outcome.Forbidden()
+        validate.validate(after)
+        self._known_references(before, after)
+        builtin.check(before, after, self._raw)
+        return Write("PUT", write.type, write.id, after, write.if_match)
+
+    def _with_hidden(self, before: Resource, after: Resource) -> Resource:
+        """The new state with what the writer can not see put back; giving a hidden field is refused."""
+        seen = self._find(before["resourceType"], before["id"], "read") or {}
+        hidden = {name: value for name, value in before.items() if name not in seen}
+        fields = [name for name in after if name in hidden and after[name] != hidden[name]]
+        entries = self.policy.allowing(before["resourceType"], "read")
+        unseen = frozenset.intersection(*(e.hidden for e in entries)) if entries else frozenset()
+        fields += [name for name in after if name not in seen and name not in hidden and hides(unseen, name)]
+        if fields:
+            raise outcome.Unprocessable(
+                f"{fields[0]} can not be changed.", expression=f"{before['resourceType']}.{fields[0]}"
+            )
+        return {**after, **hidden}
+
+    def _judge(self, entry: Entry, before: Resource | None, after: Resource) -> str:
+        """Empty when this entry admits the whole write, else why not.
+
+        The reasons: `draft`, `before`, `after`, `constraint …`, `thread` (it does not resolve), `readonly x`.
+        """
+        if not self._draft_rule(after):
+            return "draft"
+        if before is not None and not self._admits(entry, before, writing=True):
+            return "before"
+        if not self._admits(entry, after, writing=True) and not _handed_over(entry, before, after):
+            return "after"
+        values, unresolved = self._variables(before, after)
+        skipped = False
+        for constraint in entry.constraints:
+            if unresolved and "%thread" in constraint:
+                skipped = True
+            elif not policies.holds(constraint, {**values, **self._lists(constraint)}):
+                return f"constraint {constraint}"
+        if before is not None:
+            for name in entry.readonly:
+                if _changed(before, after, name):
+                    return f"readonly {name}"
+        return "thread" if skipped else ""
+
+    def _variables(self, before: Resource | None, after: Resource) -> tuple[dict[str, Any], str]:
+        """`%before`, `%after`, `%thread`, and the parent's reference when it does not resolve for the writer."""
+        thread: Any = []
+        unresolved = ""
+        for reference in builtin.parents(after):
+            found = self._thread(reference)
+            if found is not None:
+                thread = found
+            else:
+                unresolved = reference
+        return {"before": before or [], "after": after, "thread": thread}, unresolved
+
+    def _lists(self, constraint: str) -> Mapping[str, Any]:
+        names = [
+            name
+            for name in ("profiles", "profile", "patients", "patient", "roles", "contacts")
+            if f"%{name}" in constraint
+        ]
+        values = {name: self.parameters.values(name) for name in names}
+        return {name: value[0] if len(value) == 1 else value for name, value in values.items()}
+
+    def _thread(self, reference: str) -> Resource | None:
+        """The header that a message or Task names, if the writer may read it."""
+        if reference in self._pending:
+            return self._pending[reference]
+        if reference not in self._threads:
+            held = self.store.held(reference)
+            if held is not None:
+                self._threads[reference] = held if self.admits(held) else None
+            else:
+                type, id = split_reference(reference)
+                seen = self._find(type, id, "read") if type else None
+                self._threads[reference] = self._threads.get(reference) if seen is not None else None
+        return self._threads[reference]
+
+    def _known_references(self, before: Resource | None, after: Resource) -> None:
+        """Every new reference leads to what the writer may know of; else it is unknown, like one that never was."""
+        known = {*self._profiles, *self._pending, *_named(before)}
+        for parent in builtin.parents(after):
+            known |= {parent} if self._thread(parent) else set()
+            known |= _named(self._thread(parent))
+        asked: dict[str, list[tuple[str, str]]] = {}
+        for path, reference, _ in validate.references(after):
+            type, id = split_reference(reference.get("reference", ""))
+            if type and f"{type}/{id}" not in known:
+                asked.setdefault(type, []).append((path, id))
+        for type, wanted in asked.items():
+            found = {one["id"]: one for one in self._readable_ids(type, sorted({id for _, id in wanted}))}
+            for path, id in wanted:
+                if id not in found:
+                    raise outcome.UnknownReference(f"Unknown reference {type}/{id}", expression=path)
+                if found[id].get("active") is False:
+                    raise outcome.Unprocessable(f"{type}/{id} is not active any more.", expression=path)
+
+    def _readable_ids(self, type: str, ids: Sequence[str]) -> Iterator[Resource]:
+        entries = self.policy.allowing(type, "read")
+        ids = [id for id in ids if validate.valid_id(id)]
+        if entries and ids:
+            request = parse(type, [("_id", ",".join(ids)), ("_count", "1000")])
+            for found in self.store.find(request, self._scope(type, entries)).rows:
+                yield found.resource
+
+    def _raw(self, reference: str) -> Resource | None:
+        return self._pending.get(reference) or self.store.raw(*split_reference(reference))
+
+    def _existing(self, write: Write) -> Resource | None:
+        """The one visible resource that a conditional create would repeat."""
+        self.store.lock_condition(write.type, write.if_none_exist)
+        self._typed(write.type, "search")
+        request = parse(write.type, write.if_none_exist)
+        entries = self._searchable(request)
+        found = self.store.find(request, self._scope(write.type, entries)).rows
+        if len(found) > 1:
+            raise outcome.MultipleMatches(f"{len(found)} resources match {write.if_none_exist}.")
+        return self._seen(write.type, entries, found[0]) if found else None
+
+    def _readable(self, written: Written) -> Written:
+        """What became of a write; its body only if the writer may read it afterwards."""
+        after = written.resource
+        if after is None or not self.admits(after):
+            return Written(None, written.created, written.unchanged)
+        self._threads[f"{after['resourceType']}/{after['id']}"] = after
+        return written
+
+    @contextmanager
+    def auditing(self) -> Iterator[None]:
+        """Writes the audit of what was read when the block ends, whether it failed or not."""
+        try:
+            yield
+        finally:
+            self.trail.write()
+
+
+def connect(actor: Actor, policy: Mapping[str, Any] | None) -> Guarded:
+    """The embedded store under a policy; raises Invalid when the policy can not be enforced."""
+    return Guarded(Store(actor), policies.compile(policy))
+
+
+def _changed(before: Resource, after: Resource, name: str) -> bool:
+    if name.endswith("[x]"):
+        names = {one for one in {*before, *after} if one.startswith(name[:-3])}
+        return any(before.get(one) != after.get(one) for one in names)
+    return before.get(name) != after.get(name) or before.get(f"_{name}") != after.get(f"_{name}")
+
+
+def _handed_over(entry: Entry, before: Resource | None, after: Resource) -> bool:
+    """Whether an update that takes the resource out of the writer's scope changes only what may be handed over."""
+    if before is None or not entry.handover:
+        return False
+    changed = {name for name in {*before, *after} - {"meta"} if before.get(name) != after.get(name)}
+    return changed <= entry.handover
+
+
+def _named(resource: Resource | None) -> set[str]:
+    """The references that a resource holds."""
+    if resource is None:
+        return set()
+    return {"/".join(split_reference(one[1].get("reference", ""))) for one in validate.references(resource)}

@@ -1,0 +1,131 @@
+"""What can be known of conditions without looking at data: which one drives, which contradict, which are implied."""
+
+from collections.abc import Iterable, Sequence
+
+from . import r4data
+from .search import Condition, ReferenceValue, TokenValue
+
+SINGLE = {"status", "owner", "_id", "sender", "subject", "focus", "encounter", "intent", "patient"}
+"""Parameters whose element has one value at most, so that two different values exclude each other."""
+
+RANK = {"_id": 0, "identifier": 1, "part-of": 2, "focus": 3, "target": 3, "recipient": 5, "owner": 5}
+
+
+def positive(condition: Condition) -> bool:
+    """Whether a condition names values that a match must have."""
+    return condition.modifier == ""
+
+
+def is_status(condition: Condition) -> bool:
+    """Whether a condition is about the `status` column of the row."""
+    parameter = condition.param
+    return parameter.code == "status" and parameter.type == "token"
+
+
+def selective(condition: Condition) -> bool:
+    """Whether a condition by itself leaves few rows: an id, an identifier or a reference."""
+    if not positive(condition):
+        return False
+    return condition.param.code in ("_id", "identifier") or condition.param.type == "reference"
+
+
+def driver(conditions: Sequence[Condition]) -> Condition | None:
+    """The condition that a scan starts from: the one expected to leave the fewest rows; None to scan in key order."""
+    usable = [one for one in conditions if positive(one) and one.param.type in ("reference", "token", "string", "uri")]
+    usable = [one for one in usable if not is_status(one) and one.param.code != "_tag"]
+    return min(usable, key=_rank, default=None)
+
+
+def _rank(condition: Condition) -> int:
+    kinds = {"reference": 6, "token": 9, "uri": 9, "string": 10}
+    return RANK.get(condition.param.code, kinds.get(condition.param.type, 11))
+
+
+def values(condition: Condition) -> set[object]:
+    return set(condition.values)
+
+
+def statuses(type: str, conditions: Iterable[Condition]) -> list[str] | None:
+    """The statuses that a row may have under these conditions, or None when they say nothing (or it is unknown)."""
+    mine = [one for one in conditions if is_status(one)]
+    if not mine:
+        return None
+    every = set(r4data.status_codes(type))
+    for one in mine:
+        codes = {value.code for value in one.values if isinstance(value, TokenValue) and value.code}
+        if one.modifier == "":
+            every = (every & codes) if every else codes
+        elif one.modifier == "not" and every:
+            every -= codes
+        else:
+            return None
+    return sorted(every)
+
+
+def drafts_possible(conditions: Iterable[Condition]) -> bool:
+    """Whether rows of status `preparation` can match at all."""
+    found = statuses("Communication", conditions)
+    return found is None or "preparation" in found
+
+
+def contradictory(conditions: Sequence[Condition]) -> bool:
+    """Whether no row can match all of these."""
+    return any(
+        _exclude(one, other)
+        for index, one in enumerate(conditions)
+        for other in conditions[index + 1 :]
+        if one.param.code == other.param.code
+    )
+
+
+def _exclude(one: Condition, other: Condition) -> bool:
+    if one.modifier == "missing" and other.modifier == "missing":
+        return one.values != other.values
+    if "missing" in (one.modifier, other.modifier):
+        missing, rest = (one, other) if one.modifier == "missing" else (other, one)
+        return _is_missing(missing) and positive(rest)
+    if not _literal(one) or not _literal(other):
+        return False
+    if positive(one) and positive(other):
+        return one.param.code in SINGLE and not any(_overlap(a, b) for a in one.values for b in other.values)
+    for yes, no in ((one, other), (other, one)):
+        if positive(yes) and no.modifier == "not":
+            return values(yes) <= values(no)
+    return False
+
+
+def _is_missing(condition: Condition) -> bool:
+    return any(getattr(value, "missing", False) for value in condition.values)
+
+
+def _literal(condition: Condition) -> bool:
+    """Whether the values are written out, not computed by the database (pools, roles)."""
+    return all(isinstance(value, TokenValue | ReferenceValue) for value in condition.values)
+
+
+def _overlap(one: object, other: object) -> bool:
+    if isinstance(one, TokenValue) and isinstance(other, TokenValue):
+        same_code = one.code is None or other.code is None or one.code == other.code
+        return same_code and (one.system is None or other.system is None or one.system == other.system)
+    if isinstance(one, ReferenceValue) and isinstance(other, ReferenceValue):
+        return bool(set(one.targets) & set(other.targets))
+    return True
+
+
+def implied(conditions: Iterable[Condition], wanted: Sequence[Condition]) -> bool:
+    """Whether every row that matches all of `wanted` matches these conditions too."""
+    return all(any(_implies(other, one) for other in wanted) for one in conditions)
+
+
+def _implies(given: Condition, one: Condition) -> bool:
+    if given.param.code != one.param.code or given.param.type != one.param.type:
+        return False
+    if given == one:
+        return True
+    if positive(given) and one.modifier == "missing":
+        return not _is_missing(one)
+    if positive(given) and positive(one):
+        return values(given) <= values(one)
+    if positive(given) and one.modifier == "not" and given.param.code in SINGLE:
+        return _literal(given) and _literal(one) and not any(_overlap(a, b) for a in given.values for b in one.values)
+    return given.modifier == "not" and one.modifier == "not" and values(given) >= values(one)

@@ -1,0 +1,40 @@
+"""The words that the repository speaks: resources, references, actors."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Resource = dict[str, Any]
+"""A FHIR resource as parsed JSON; decimals are `decimal.Decimal`, so that their precision survives."""
+
+Bundle = dict[str, Any]
+
+Params = list[tuple[str, str]]
+"""Search parameters in order, decoded: `[("part-of:missing", "true"), ("_sort", "-_lastUpdated")]`."""
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts: one FHIR profile in one practice.
+
+    `profile` is a reference (`Practitioner/alice`); `profiles` are all profiles of the same account in this
+    practice, the acting one included (a carer has one RelatedPerson for each patient).
+    """
+
+    practice: int
+    profile: str
+    profiles: tuple[str, ...] = ()
+    display: str = ""
+    request_id: str = field(default="", compare=False)
+
+    @property
+    def kind(self) -> str:
+        """The resource type of the profile, such as `Practitioner`."""
+        return self.profile.partition("/")[0]
+
+
+def split_reference(reference: str) -> tuple[str, str]:
+    """`"Patient/1"` or `"Patient/1/_history/2"` as `("Patient", "1")`; `("", "")` for anything else."""
+    parts = reference.split("/")
+    if len(parts) in (2, 4) and parts[0][:1].isupper() and parts[0].isalpha():
+        return parts[0], parts[1]
+    return "", ""

@@ -1,0 +1,334 @@
+"""One transaction of writes: versions, index rows, what follows from them, audit and outbox, all or nothing."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+from django.db import transaction
+
+from inbox import models
+
+from . import audit, builtin, events, outcome, rows, sql, validate
+from .events import Change
+from .repository import Write, Written
+from .rows import Row
+from .types import Actor, Resource, split_reference
+
+
+@dataclass
+class Step:
+    """One write on its way: the row there is, the resource before and after, and the stamp of the new version."""
+
+    write: Write
+    row: Row | None
+    before: Resource | None
+    after: Resource | None = None
+    version: int = 0
+    last_updated: int = 0
+    activity: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.write.type, self.write.id
+
+    @property
+    def reference(self) -> str:
+        return f"{self.write.type}/{self.write.id}"
+
+
+@dataclass
+class Unit:
+    """The writes of one transaction, for one actor.
+
+    `trusted`: the writer is the system or an import, so `display`s are kept and validation was done elsewhere.
+    `stamps`: the resource's own `meta.lastUpdated` counts. `derive`: tell listeners, who may add writes.
+    """
+
+    actor: Actor
+    trusted: bool = False
+    stamps: bool = False
+    derive: bool = True
+    known: set[str] = field(default_factory=set)
+    changes: list[Change] = field(default_factory=list)
+
+    def run(self, writes: Sequence[Write]) -> list[Written]:
+        """Carry out the writes and all that follows from them, in one database transaction."""
+        with rows.holding(), transaction.atomic():
+            done = self._round(writes)
+            audit.record_changes(self.changes)
+            _outbox(self.changes)
+            told = list(self.changes)
+            if self.derive:
+                transaction.on_commit(lambda: _tell(told))
+        return done
+
+    def _round(self, writes: Sequence[Write]) -> list[Written]:
+        steps = self._steps(writes)
+        work = [step for step in steps if not _same(step)]
+        self._check(work)
+        self._stamp(work)
+        _flush(self.actor.practice, work)
+        changes = [self._change(step) for step in work]
+        self.changes += changes
+        if self.derive and changes:
+            self._follow(changes)
+        return [
+            Written(step.after, created=step.before is None, unchanged=step not in work)
+            if step.after
+            else Written(None)
+            for step in steps
+        ]
+
+    def _follow(self, changes: list[Change]) -> None:
+        """Ask the listeners what follows, and write it as the system actor."""
+        further: list[Write] = []
+        for _, writes in events.resource_changing.send(sender=None, changes=changes):
+            further += cast("list[Write]", writes or [])
+        if further:
+            system = Unit(replace(self.actor, profile=SYSTEM, profiles=(SYSTEM,), display=""), trusted=True)
+            system._round(further)
+            self.changes += system.changes
+
+    def _steps(self, writes: Sequence[Write]) -> list[Step]:
+        named = [write if write.id else replace(write, id=str(uuid.uuid4())) for write in writes]
+        there = [(write.type, write.id) for write in named if write.method != "POST"]
+        found = rows.lock(self.actor.practice, there)
+        steps = []
+        for write in named:
+            row = found.get((write.type, write.id))
+            step = Step(write, row, row.resource if row and not row.deleted else None)
+            _allowed(self.actor.practice, step)
+            step.after = {**write.resource, "id": write.id} if write.resource is not None else None
+            steps.append(step)
+        return steps
+
+    def _check(self, steps: Sequence[Step]) -> None:
+        """Validity, and that every reference leads somewhere; names of what is referred to are filled in."""
+        if not self.trusted:
+            for step in steps:
+                if step.after is not None:
+                    validate.validate(step.after)
+        if self.trusted and not self.stamps:
+            return
+        new = [found for step in steps for found in _references(step)]
+        names = dict.fromkeys(self.known, "")
+        names |= {step.reference: rows.display_of(step.after) for step in steps if step.after is not None}
+        names |= _named_by_parents(self.actor.practice, steps)
+        wanted = {split_reference(reference["reference"]) for _, reference, _ in new}
+        names |= rows.displays(self.actor.practice, [key for key in wanted if "/".join(key) not in names])
+        for path, reference, _ in new:
+            target = "/".join(split_reference(reference["reference"]))
+            if target not in names:
+                raise outcome.UnknownReference(f"Unknown reference {reference['reference']}", expression=path)
+            if names.get(target) and not self.trusted:
+                reference["display"] = names[target]
+
+    def _stamp(self, steps: Sequence[Step]) -> None:
+        time = rows.now()
+        for step in steps:
+            step.version = step.row.version + 1 if step.row else 1
+            own = (step.after or {}).get("meta", {}).get("lastUpdated") if self.stamps else None
+            step.last_updated = rows.micros(own) if own else max(time, step.row.last_updated + 1 if step.row else 0)
+            if step.after is None:
+                continue
+            body = rows.unstamped(step.after)
+            step.activity = _activity_alone(step.before, body)
+            step.after = rows.stamped(body, step.version, step.last_updated)
+
+    def _change(self, step: Step) -> Change:
+        if step.after is None:
+            return Change(self.actor, "delete", step.before, None)
+        return Change(self.actor, "update" if step.before else "create", step.before, step.after)
+
+
+SYSTEM = "Device/system"
+
+
+def _allowed(practice: int, step: Step) -> None:
+    """Whether the method fits what there is, and the version is the one that the writer saw."""
+    write, row = step.write, step.row
+    if write.method == "POST" and step.before is not None:
+        raise outcome.Conflict(f"{step.reference} exists already.")
+    if write.method == "DELETE":
+        if row is None:
+            raise outcome.NotFound()
+        if row.deleted:
+            raise outcome.Gone()
+    if write.if_match and (row is None or str(row.version) != write.if_match):
+        raise outcome.Stale()
+    if write.method == "DELETE" and step.before is not None:
+        _unreferenced(practice, step)
+
+
+def _unreferenced(practice: int, step: Step) -> None:
+    if models.ReferenceIndex.objects.filter(practice=practice, target=step.reference).exists():
+        raise outcome.Conflict("Other resources refer to this one; it can not be deleted.")
+
+
+def _same(step: Step) -> bool:
+    """Whether an update changes nothing, so that no version is made of it."""
+    if step.before is None or step.after is None:
+        return False
+    if rows.unstamped(step.before) != rows.unstamped(step.after):
+        return False
+    step.after = step.before
+    return True
+
+
+def _references(step: Step) -> Iterable[tuple[str, Resource, list[str]]]:
+    """The literal references of the new state that were not in the state before."""
+    if step.after is None:
+        return
+    old = {found[1].get("reference") for found in validate.references(step.before)} if step.before else set()
+    for found in validate.references(step.after):
+        reference = found[1].get("reference", "")
+        if reference not in old and all(split_reference(reference)):
+            yield found
+
+
+def _named_by_parents(practice: int, steps: Sequence[Step]) -> dict[str, str]:
+    """The names in the threads that these writes belong to; what a stored resource refers to exists."""
+    names: dict[str, str] = {}
+    for step in steps:
+        for parent in builtin.parents(step.after) if step.after else ():
+            row = rows.held(practice, split_reference(parent))
+            if row is None or row.deleted:
+                continue
+            names[parent] = ""
+            for _, reference, _ in validate.references(row.resource):
+                if reference.get("display") and all(split_reference(reference.get("reference", ""))):
+                    names["/".join(split_reference(reference["reference"]))] = reference["display"]
+    return names
+
+
+def _activity_alone(before: Resource | None, body: Resource) -> str:
+    """The new last activity, when an update of a header changes nothing else."""
+    activity = rows.header_activity(body)
+    if before is None or not activity or activity == rows.header_activity(before):
+        return ""
+    same = rows.with_activity(rows.unstamped(before), "") == rows.with_activity(body, "")
+    return activity if same else ""
+
+
+def _flush(practice: int, steps: Sequence[Step]) -> None:
+    new = [step for step in steps if step.row is None]
+    old = [step for step in steps if step.row is not None]
+    ids = _insert(practice, new)
+    for step in new:
+        step.row = Row(ids[step.key], *step.key, step.version, step.last_updated, False, "")
+    _update(old)
+    _versions(steps)
+    _index(practice, steps)
+    for step in steps:
+        body = rows.dumps(rows.unstamped(step.after)) if step.after is not None else step.row.body if step.row else ""
+        rows.hold(practice, Row(_pk(step), *step.key, step.version, step.last_updated, step.after is None, body))
+
+
+def _insert(practice: int, steps: Sequence[Step]) -> dict[tuple[str, str], int]:
+    fields = ("practice", "type", "fhir_id", "version", "last_updated", "deleted", *_COLUMNS)
+    values = [[practice, *step.key, step.version, step.last_updated, False, *_values(step)] for step in steps]
+    found = sql.insert(models.Resource, fields, values, returning="id, type, fhir_id")
+    return {(type, id): pk for pk, type, id in found}
+
+
+_COLUMNS = ("is_header", "has_payload", "status", "sent", "display", "body")
+
+
+def _values(step: Step) -> list[object]:
+    assert step.after is not None
+    columns = rows.columns(step.after, step.last_updated)
+    return [*columns, rows.display_of(step.after), rows.dumps(rows.unstamped(step.after))]
+
+
+def _update(steps: Sequence[Step]) -> None:
+    kept = [s for s in steps if s.after is not None]
+    fields = ("version", "last_updated", "deleted", *_COLUMNS)
+    sql.update(models.Resource, "id", fields, [[_pk(s), s.version, s.last_updated, False, *_values(s)] for s in kept])
+    gone = [[_pk(s), s.version, s.last_updated, True] for s in steps if s.after is None]
+    sql.update(models.Resource, "id", ("version", "last_updated", "deleted"), gone)
+
+
+def _pk(step: Step) -> int:
+    assert step.row is not None
+    return step.row.pk
+
+
+def _versions(steps: Sequence[Step]) -> None:
+    values = []
+    for step in steps:
+        body = None if step.after is None or step.activity else rows.dumps(rows.unstamped(step.after))
+        values.append([_pk(step), step.version, step.last_updated, step.after is None, step.activity, body])
+    fields = ("resource", "version", "last_updated", "deleted", "activity", "body")
+    sql.insert(models.Version, fields, values)
+
+
+def _index(practice: int, steps: Sequence[Step]) -> None:
+    """Write the index rows that are new, take away those that no longer hold, move the columns of the others."""
+    added: dict[type, list[list[object]]] = {model: [] for model in rows.INDEXES}
+    removed: dict[type, list[list[object]]] = {model: [] for model in rows.INDEXES}
+    for step in steps:
+        before, after = rows.index_rows(step.before), rows.index_rows(step.after)
+        read = _read_columns(step)
+        for model in rows.INDEXES:
+            extra = read.get(model, [])
+            added[model] += [[practice, _pk(step), *one, *extra] for one in sorted(after[model] - before[model])]
+            removed[model] += [[_pk(step), *one] for one in before[model] - after[model]]
+    for model, names in rows.INDEXES.items():
+        sql.delete_rows(model, ("resource", *names), removed[model])
+        sql.insert(model, ("practice", "resource", *names, *_READ.get(model, ())), added[model])
+    moved = [step for step in steps if step.before is not None and step.after is not None]
+    for model, columns in _READ.items():
+        sql.update(model, "resource", columns, [[_pk(step), *_read_columns(step)[model]] for step in moved])
+
+
+_READ: dict[type, tuple[str, ...]] = {
+    models.ReferenceIndex: ("is_header", "status", "last_updated", "sent"),
+    models.TokenIndex: ("is_header", "last_updated"),
+}
+
+
+def _read_columns(step: Step) -> dict[type, list[object]]:
+    if step.after is None:
+        return {}
+    is_header, _, status, sent = rows.columns(step.after, step.last_updated)
+    return {
+        models.ReferenceIndex: [is_header, status, step.last_updated, sent],
+        models.TokenIndex: [is_header, step.last_updated],
+    }
+
+
+def _outbox(changes: Sequence[Change]) -> None:
+    values = []
+    for change in changes:
+        resource = change.resource
+        version = int((change.after or {}).get("meta", {}).get("versionId", 0))
+        thread = thread_of(resource).partition("/")[2]
+        values.append(
+            [
+                change.actor.practice,
+                rows.now(),
+                change.interaction,
+                resource["resourceType"],
+                resource["id"],
+                version,
+                thread,
+                False,
+            ]
+        )
+    fields = ("practice", "at", "interaction", "type", "fhir_id", "version", "thread", "done")
+    sql.insert(models.Outbox, fields, values)
+
+
+def thread_of(resource: Resource) -> str:
+    """The reference of the thread that a message, a header or a Task belongs to; empty for the rest."""
+    if resource["resourceType"] == "Communication":
+        parents = resource.get("partOf") or [{"reference": f"Communication/{resource['id']}"}]
+        return str(parents[0].get("reference", ""))
+    if resource["resourceType"] == "Task":
+        return str(resource.get("focus", {}).get("reference", ""))
+    return ""
+
+
+def _tell(changes: list[Change]) -> None:
+    events.resource_changed.send(sender=None, changes=changes)

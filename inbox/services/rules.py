@@ -1,0 +1,50 @@
+"""What people may type: one place for the limits of pages, so that every form says the same."""
+
+import re
+import uuid
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from inbox.fhir import outcome
+
+
+def text(value: str) -> str:
+    """A message's text as it will be stored; raises Unprocessable saying why not (expression `text`)."""
+    value = value.replace("\r\n", "\n")
+    return _checked(value, "text", settings.MESSAGE_MAX_LENGTH, _("Write a message first."))
+
+
+def topic(value: str) -> str:
+    """A thread's topic; raises Unprocessable (expression `topic`)."""
+    empty = _("Write a topic of a few words, such as “Lab results”.")
+    return _checked(" ".join(value.split(" ")).strip(), "topic", settings.TOPIC_MAX_LENGTH, empty)
+
+
+def client_id(value: str) -> str:
+    """The id that a page gave a send: a UUID; raises Unprocessable for anything else."""
+    try:
+        return str(uuid.UUID(value))
+    except ValueError:
+        raise outcome.Unprocessable(
+            _("This form is damaged. Copy your text, reload the page and send again.")
+        ) from None
+
+
+def _checked(value: str, field: str, limit: int, empty: str) -> str:
+    if not value.strip():
+        raise outcome.Unprocessable(empty, expression=field)
+    if len(value) > limit:
+        much = {"limit": f"{limit:,}", "length": f"{len(value):,}"}
+        raise outcome.Unprocessable(
+            _("At most %(limit)s characters; this has %(length)s. Shorten it or send it in parts.") % much,
+            expression=field,
+        )
+    if FORBIDDEN.search(value):
+        raise outcome.Unprocessable(
+            _("The text has a character that can not be stored (such as NUL)."), expression=field
+        )
+    return value
+
+
+FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")

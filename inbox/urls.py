@@ -1,0 +1,38 @@
+"""The URLs: no role in any of them, so that a link means the same page for everybody who may see it."""
+
+from django.urls import URLPattern, include, path
+from django.views.generic import RedirectView
+
+from inbox.views import health, messages, participants, people, threads
+from inbox.views.errors import View, told
+
+
+def page(route: str, view: View, name: str) -> URLPattern:
+    """A route whose FHIR errors are answered as pages."""
+    return path(route, told(view), name=name)
+
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="threads"), name="home"),
+    page("threads/", threads.index, "threads"),
+    page("threads/new/", threads.new, "new"),
+    page("threads/unread/", threads.unread, "unread"),
+    page("threads/<str:thread_id>/", threads.show, "thread"),
+    page("threads/<str:thread_id>/sent/", threads.sent, "sent"),
+    page("threads/<str:thread_id>/messages/", messages.replies, "messages"),
+    page("threads/<str:thread_id>/notes/", messages.notes, "notes"),
+    page("threads/<str:thread_id>/close/", threads.close, "close"),
+    page("threads/<str:thread_id>/reopen/", threads.reopen, "reopen"),
+    page("threads/<str:thread_id>/people/", participants.show, "people"),
+    page("threads/<str:thread_id>/people/remove/", participants.remove, "remove"),
+    page("threads/<str:thread_id>/leave/", participants.leave, "leave"),
+    page("people/", people.options, "people-options"),
+    path("healthz", health.alive, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
+    path("accounts/", include("accounts.urls")),
+]
+
+handler400 = "inbox.views.errors.bad_request"
+handler403 = "inbox.views.errors.forbidden"
+handler404 = "inbox.views.errors.not_found"
+handler500 = "inbox.views.errors.server_error"

@@ -1,0 +1,183 @@
+"""The list, one conversation, a new thread, close and reopen."""
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages as notices
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import trigger_client_event
+
+from inbox.fhir import outcome
+from inbox.forms import MessageForm, ThreadForm, new_client_id
+from inbox.http import InboxRequest
+from inbox.services import messages, people, receipts, threads
+from inbox.services.threads import ListFilter, Thread
+from inbox.views import shell
+from inbox.views.people import pickers
+
+
+@require_safe
+def index(request: InboxRequest) -> HttpResponse:
+    """The list of threads; `?status=closed&scope=all&unread=1&patient=…&tag=…&after=…` say which."""
+    return shell.page(request, "threads.html", listing(request), fragments=("threads", "rows", "more"))
+
+
+@require_safe
+def show(request: InboxRequest, thread_id: str) -> HttpResponse:
+    """One conversation, beside the list and the patient; `?before=` begins it at an older message."""
+    response = conversation(request, threads.get(request.repo, thread_id))
+    return trigger_client_event(response, "inbox:read") if request.htmx else response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def new(request: InboxRequest) -> HttpResponse:
+    """Write a new thread; a POST with `find` only looks for people and keeps what is typed."""
+    finding = "find" in request.POST
+    form = _thread_form(request, finding=finding)
+    if form.is_bound and form.is_valid():
+        try:
+            thread_id = threads.start(request.repo, **form.started())
+        except outcome.Unprocessable as refused:
+            field = next((name for name in refused.expression if name in form.fields), None)
+            form.add_error(field, refused.text)
+        else:
+            return _started(request, thread_id)
+    context = {"form": form, "asked": finding, "all_tags": threads.TAGS, **listing(request), **pickers(request, form)}
+    return shell.page(request, "new.html", context, status=422 if form.errors else 200)
+
+
+@require_safe
+def sent(request: InboxRequest, thread_id: str) -> HttpResponse:
+    """What happens after a patient's message has been sent."""
+    return shell.page(request, "sent.html", {"thread": threads.get(request.repo, thread_id), **listing(request)})
+
+
+@require_POST
+def close(request: InboxRequest, thread_id: str) -> HttpResponse:
+    """Close a thread; asks first when something came that its reader has not seen."""
+    thread = threads.get(request.repo, thread_id)
+    if "anyway" not in request.POST and receipts.unread_among(request.repo, [thread.reference]):
+        return conversation(request, thread, status=409, asks="close")
+    try:
+        threads.close(request.repo, thread_id, version=request.POST.get("version", ""))
+    except outcome.Stale:
+        return conversation(request, threads.get(request.repo, thread_id), status=409, asks="close")
+    notices.success(request, _("The thread is closed."))
+    return shell.go(request, "thread", thread_id)
+
+
+@require_POST
+def reopen(request: InboxRequest, thread_id: str) -> HttpResponse:
+    """Reopen a thread; a `text` that could not be sent because it was closed is put back into the box."""
+    try:
+        threads.reopen(request.repo, thread_id, version=request.POST.get("version", ""))
+    except outcome.Stale:
+        return conversation(request, threads.get(request.repo, thread_id), status=409, asks="reopen")
+    notices.success(request, _("The thread is open again."))
+    if text := request.POST.get("text", ""):
+        thread = threads.get(request.repo, thread_id)
+        return shell.changed(conversation(request, thread, form=MessageForm.fresh(text=text)))
+    return shell.go(request, "thread", thread_id)
+
+
+@require_safe
+def unread(request: InboxRequest) -> HttpResponse:
+    """The badge alone."""
+    return shell.private(render(request, "_badge.html"))
+
+
+def conversation(
+    request: InboxRequest, thread: Thread, *, form: MessageForm | None = None, status: int = 200, **more: Any
+) -> HttpResponse:
+    """The page of a thread; `form` is what is being written, `more` what the page has to ask or tell."""
+    since = receipts.mark_read(request.repo, thread.id)
+    timeline = messages.page(request.repo, thread, before=request.GET.get("before", ""), unread_since=since)
+    context = {
+        "thread": thread,
+        "timeline": timeline,
+        "form": form.again(timeline.newest_id) if form else MessageForm.fresh(seen=timeline.newest_id),
+        "errors": form.errors.get("text", []) if form else [],
+        "panel": cache(lambda: thread.patient and people.patient_panel(request.repo, thread.patient.reference)),
+        **listing(request),
+        **more,
+    }
+    return shell.page(request, "thread.html", context, fragments=("conversation",), status=status)
+
+
+def listing(request: InboxRequest) -> dict[str, Any]:
+    """The list beside every page of the clinic: asked only by a page that shows it, so a fragment costs nothing."""
+    scope = threads.default_scope(request.repo)
+    chosen = _filter(request, scope)
+
+    def to(**changes: Any) -> str:
+        return _query(replace(chosen, cursor="", **changes), scope) or "?"
+
+    return {
+        "chosen": chosen,
+        "listed": cache(lambda: threads.page(request.repo, chosen)),
+        "query": _query(chosen, scope),
+        "tag_links": [(label, to(tag=code), code == chosen.tag) for code, label in threads.TAGS],
+        "to": {
+            "open": to(status="open"),
+            "closed": to(status="closed"),
+            "mine": to(scope="mine"),
+            "all": to(scope="all"),
+            "unread": to(unread=not chosen.unread),
+            "newest": to(),
+            "after": to().rstrip("?") + ("&after=" if _query(chosen, scope) else "?after="),
+            "no_tag": to(tag=""),
+            "no_patient": to(patient=""),
+            "no_filter": to(unread=False, tag="", patient=""),
+        },
+    }
+
+
+def _filter(request: InboxRequest, scope: str) -> ListFilter:
+    asked = request.GET.get
+    return ListFilter(
+        status="closed" if asked("status") == "closed" else "open",
+        scope={"mine": "mine", "all": "all"}.get(asked("scope", ""), scope),
+        unread=asked("unread") == "1",
+        patient=asked("patient", ""),
+        tag=asked("tag", ""),
+        cursor=asked("after", ""),
+    )
+
+
+def _query(chosen: ListFilter, scope: str) -> str:
+    said = {
+        "status": chosen.status if chosen.status != "open" else "",
+        "scope": chosen.scope if chosen.scope != scope else "",
+        "unread": "1" if chosen.unread else "",
+        "patient": chosen.patient,
+        "tag": chosen.tag,
+    }
+    text = urlencode({name: value for name, value in said.items() if value}, safe="/")
+    return f"?{text}" if text else ""
+
+
+def _thread_form(request: InboxRequest, *, finding: bool) -> ThreadForm:
+    """The form as it was sent, or as it begins; one that only looks for people is not checked."""
+    if request.method == "POST" and not finding:
+        return ThreadForm(request.POST)
+    typed: dict[str, Any] = {name: request.POST.get(name, "") for name in ThreadForm.base_fields}
+    typed |= {"people": request.POST.getlist("people"), "tags": request.POST.getlist("tags")}
+    typed["patient"] = typed["patient"] or _patient(request)
+    typed["client_id"] = typed["client_id"] or new_client_id()
+    return ThreadForm(initial=typed)
+
+
+def _patient(request: InboxRequest) -> str:
+    """The patient whom the link to the form names, as the form writes it."""
+    panel = people.patient_panel(request.repo, request.GET.get("patient", ""))
+    return f"{panel.person.reference}|{panel.person.name}" if panel else ""
+
+
+def _started(request: InboxRequest, thread_id: str) -> HttpResponse:
+    notices.success(request, _("The message is sent."), extra_tags="started")
+    return redirect("sent" if shell.name(request) == "portal" else "thread", thread_id)

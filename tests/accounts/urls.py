@@ -1,0 +1,24 @@
+"""The account pages, and beside them two pages that only members reach."""
+
+from django.http import HttpResponse
+from django.urls import include, path
+
+from accounts.middleware import Request
+
+
+def home(request: Request) -> HttpResponse:
+    """Says who is asking."""
+    return HttpResponse(f"{request.actor.profile} of {request.actor.practice}: {', '.join(request.actor.profiles)}")
+
+
+def reading(request: Request) -> HttpResponse:
+    """Uses the repository."""
+    return HttpResponse(str(request.repo.may("search", "Communication")))
+
+
+urlpatterns = [
+    path("", home, name="home"),
+    path("threads/", home, name="threads"),
+    path("reading/", reading, name="reading"),
+    path("accounts/", include("accounts.urls")),
+]
