@@ -3,8 +3,10 @@
 from typing import Any
 
 from allauth.account import forms as allauth
-from django.contrib.auth.password_validation import password_validators_help_texts
 from django.utils.translation import gettext_lazy as _
+
+RULES = _("At least 8 characters: not only digits, not a common password, not your name or e-mail.")
+"""What AUTH_PASSWORD_VALIDATORS ask for, in one sentence."""
 
 
 class Plain:
@@ -18,7 +20,7 @@ class Plain:
         fields: dict[str, Any] = self.fields  # type: ignore[attr-defined]
         for name, field in fields.items():
             field.label = self.labels[name]
-            field.help_text = " ".join(password_validators_help_texts()) if name == "password1" else ""
+            field.help_text = RULES if name == "password1" else ""
             field.widget.attrs.pop("placeholder", None)
             field.widget.attrs["class"] = "input"
             field.widget.attrs |= {"autocomplete": self.autocomplete[name]} if name in self.autocomplete else {}

@@ -17,7 +17,6 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve, reverse
-from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 from django_htmx.middleware import HtmxDetails
 
@@ -43,6 +42,10 @@ RETRY_AFTER = 300
 """Seconds after which no rate limit of the settings remembers what came before."""
 
 BROKEN = _("Your access is not set up correctly. Please tell your administrator.")
+
+
+UNUSABLE = (FHIRError, ValueError, TypeError, AttributeError, KeyError)
+"""What a policy of the wrong shape raises while it is compiled."""
 
 
 class Broken(Exception):
@@ -74,10 +77,6 @@ class MembershipMiddleware:
         keep_private(answer)
         return answer
 
-    def process_exception(self, request: Request, exception: Exception) -> HttpResponse | None:
-        """A policy that breaks only when it is used ends the session too."""
-        return broken(request) if isinstance(exception, Broken) else None
-
 
 def refusal(request: Request) -> HttpResponse | None:
     """The answer for somebody who may not pass, None for everybody else; members get their repository here."""
@@ -86,14 +85,13 @@ def refusal(request: Request) -> HttpResponse | None:
         if SESSION_KEY in request.session:  # deactivated or deleted since
             request.session.flush()
         return None if name in SIGNED_OUT else to_login(request, place(request))
-    if name in SIGNED_OUT:
-        return None
     memberships = active_memberships(request.user)
     if not memberships:
         return None if name in NO_PRACTICE else no_membership(request)
     try:
         admit(request, memberships)
-    except Broken:
+    except Broken as error:
+        logger.error("The policy of user %s can not be used: %s", request.user.pk, error)
         return broken(request)
     return None
 
@@ -113,10 +111,12 @@ def active_memberships(user: User) -> list[Membership]:
 
 
 def admit(request: Request, memberships: list[Membership]) -> None:
-    """Let the request act as the chosen membership, else as the oldest; raises Broken."""
+    """Let the request act as the chosen membership, else as the oldest; raises Broken.
+
+    The policy is compiled here and not at its first use: one that can not be enforced opens no page at all.
+    """
     wanted = request.session.get("membership")
     chosen = next((each for each in memberships if each.pk == wanted), memberships[0])
-    policy = policy_of(chosen)
     actor = Actor(
         practice=chosen.practice_id,
         profile=chosen.profile,
@@ -124,8 +124,11 @@ def admit(request: Request, memberships: list[Membership]) -> None:
         display=chosen.display,
         request_id=uuid4().hex,
     )
-    request.membership, request.actor = chosen, actor
-    request.repo = SimpleLazyObject(lambda: repository(actor, policy))
+    try:
+        repo = connect(actor, policy_of(chosen))
+    except UNUSABLE as error:
+        raise Broken(error) from error
+    request.membership, request.actor, request.repo = chosen, actor, repo
 
 
 def policy_of(membership: Membership) -> dict[str, Any] | None:
@@ -135,26 +138,17 @@ def policy_of(membership: Membership) -> dict[str, Any] | None:
         return None
     try:
         policy = json.loads(row.body)
-    except (ValueError, RecursionError):
-        raise Broken from None
-    if row.practice_id != membership.practice_id or not isinstance(policy, dict):
-        raise Broken
-    if policy.get("resourceType") != "AccessPolicy" or not isinstance(policy.get("resource", []), list):
-        raise Broken
+    except (ValueError, RecursionError) as error:
+        raise Broken("it is not JSON") from error
+    if row.practice_id != membership.practice_id:
+        raise Broken("it belongs to another practice")
+    if not isinstance(policy, dict) or not isinstance(policy.get("resource", []), list):
+        raise Broken("it is not an AccessPolicy")
     return policy
-
-
-def repository(actor: Actor, policy: dict[str, Any] | None) -> Repository:
-    """This actor's view of the store; raises Broken where the policy is no policy."""
-    try:
-        return connect(actor, policy)
-    except (FHIRError, ValueError) as error:
-        raise Broken from error
 
 
 def broken(request: Request) -> HttpResponse:
     """Sign out and say so: a policy that can not be read gives no access, not even a default one."""
-    logger.error("The AccessPolicy of an account can not be used: user %s", request.user.pk)
     logout(request)
     messages.error(request, BROKEN)
     return to_login(request, "")

@@ -17,7 +17,7 @@ def new_client_id() -> str:
 
 
 class TypedText(forms.CharField):
-    """A text kept as it was typed: not stripped, and with the line ends that the person's text had before the browser sent it."""
+    """A text kept as it was typed: not stripped, and with the line ends that it had before the browser sent it."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(strip=False, **options)
@@ -29,7 +29,14 @@ class TypedText(forms.CharField):
 class MessageForm(forms.Form):
     """A reply or a note; `seen` is the last message that its author saw, `kind` the switch above the box."""
 
-    text = TypedText(required=False, error_messages={"null_characters_not_allowed": _("The text holds a character that can not be stored (NUL). Remove it and send again.")})
+    text = TypedText(
+        required=False,
+        error_messages={
+            "null_characters_not_allowed": _(
+                "The text holds a character that can not be stored (NUL). Remove it and send again."
+            )
+        },
+    )
     client_id = forms.CharField(required=False, max_length=64)
     seen = forms.CharField(required=False, max_length=200)
     in_response_to = forms.CharField(required=False, max_length=200)
@@ -57,8 +64,8 @@ class MessageForm(forms.Form):
 class ThreadForm(forms.Form):
     """A new thread with its first message.
 
-    People are `reference|name`, such as `Practitioner/bob|Bob Nurse`: a form that is shown again names those who are
-    ticked without asking for them.
+    People are `reference|name|role`, such as `Practitioner/bob|Bob Miller|Nurse`: a form that is shown again names
+    those who are ticked without asking for them.
     """
 
     patient = forms.CharField(required=False, max_length=500)
@@ -70,6 +77,7 @@ class ThreadForm(forms.Form):
     tags = forms.Field(required=False)
     text = TypedText(error_messages={"required": _("Write a message.")})
     client_id = forms.CharField(required=False, max_length=64)
+    staff_only = forms.BooleanField(required=False)
     patient_q = forms.CharField(required=False, max_length=200)
     people_q = forms.CharField(required=False, max_length=200)
 
@@ -89,7 +97,7 @@ class ThreadForm(forms.Form):
 
     def started(self) -> dict[str, Any]:
         """The words that `threads.start` takes."""
-        words = {name: self.cleaned_data[name] for name in ("topic", "text", "client_id")}
+        words = {name: self.cleaned_data[name] for name in ("topic", "text", "client_id", "staff_only")}
         return {
             **words,
             "patient": self.cleaned_data["patient"].partition("|")[0],
@@ -108,8 +116,10 @@ class ThreadForm(forms.Form):
     def chosen(self, name: str) -> list[Person]:
         """The people who are ticked in `patient` or `people`, under the names that came with them."""
         values = self["people"].value() or [] if name == "people" else [self.kept("patient")]
-        pairs = (value.partition("|") for value in values if value)
-        return [person({"reference": reference, "display": display}) for reference, _bar, display in pairs]
+        parts = ([*value.split("|", 2), "", ""] for value in values if value)
+        return [
+            person({"reference": reference, "display": display}, role) for reference, display, role, *_rest in parts
+        ]
 
 
 class PersonForm(forms.Form):

@@ -13,7 +13,8 @@ AWAKE = (7, 22)
 
 def begin(random: Random) -> datetime:
     """When a thread begins: any day of six months, a little more often lately."""
-    return END - MONTHS * random.random() ** 1.3
+    back: float = random.random() ** 1.3
+    return END - MONTHS * back
 
 
 def settle(when: datetime, random: Random, *, staff: bool) -> datetime:

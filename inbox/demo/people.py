@@ -91,9 +91,7 @@ def _resource(type: str, id: str, /, **elements: object) -> Resource:
 def practitioner(person: Person, organization: Resource, domain: str) -> Iterator[Resource]:
     """A Practitioner, and the PractitionerRole that says what they do where."""
     mail = {"system": "email", "value": f"{person.id}@{domain}", "use": "work"}
-    yield _resource(
-        "Practitioner", person.id, active=True, name=[_name(person)], telecom=[mail], gender=person.gender
-    )
+    yield _resource("Practitioner", person.id, active=True, name=[_name(person)], telecom=[mail], gender=person.gender)
     if person.role in ROLES:
         yield _resource(
             "PractitionerRole",
@@ -118,7 +116,11 @@ def patient_resources(person: Person, organization: Resource, random: Random, nu
     """A Patient with carer and care team."""
     assert person.doctor
     assert person.nurse
-    phone = {"system": "phone", "value": f"+1 555 01{number // 100} {number % 100:02d}{random.randrange(10, 99)}", "use": "mobile"}
+    phone = {
+        "system": "phone",
+        "value": f"+1 555 01{number // 100} {number % 100:02d}{random.randrange(10, 99)}",
+        "use": "mobile",
+    }
     mail = {"system": "email", "value": f"{person.id.replace('-', '.')}@mail.example"}
     yield _resource(
         "Patient",

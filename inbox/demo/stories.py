@@ -99,7 +99,9 @@ def _fits(written: Dialogue, patient: Person) -> bool:
         return False
     if "woman" in options and not (patient.gender == "female" and patient.birth > YOUNGER):
         return False
-    return not ("older" in options and patient.birth > OLDER) and not ("young" in options and patient.birth < "1955-01-01")
+    return not ("older" in options and patient.birth > OLDER) and not (
+        "young" in options and patient.birth < "1955-01-01"
+    )
 
 
 def thread(clinic: Clinic, written: Dialogue, patient: Person, begin: datetime) -> Thread:
@@ -111,7 +113,9 @@ def thread(clinic: Clinic, written: Dialogue, patient: Person, begin: datetime) 
     late = {role for role in "TC" if role in cast and role != lines[0].speaker and {"N", "D"} & set(cast)}
     late = set() if "team" in written.options else late
     subject = None if "team" in written.options and "Case talk" not in written.topic else patient
-    found = Thread(f"thread-{len(clinic.threads):04d}", topic, written.tags, subject, _participants(cast, subject, late))
+    found = Thread(
+        f"thread-{len(clinic.threads):04d}", topic, written.tags, subject, _participants(cast, subject, late)
+    )
     if "D" not in cast and patient.doctor and subject and clinic.random.random() < LISTENING_DOCTOR:
         found.people.append(patient.doctor)
     _speak(clinic, found, cast, lines, begin, "es" if "es" in written.options else "en")
@@ -173,11 +177,14 @@ def _participants(cast: dict[str, Person], subject: Person | None, late: set[str
     return [one for index, one in enumerate(people) if one not in people[:index]]
 
 
-def _speak(clinic: Clinic, found: Thread, cast: dict[str, Person], lines: Sequence[Line], begin: datetime, language: str) -> None:
+def _speak(
+    clinic: Clinic, found: Thread, cast: dict[str, Person], lines: Sequence[Line], begin: datetime, language: str
+) -> None:
     random, when, previous = clinic.random, begin, None
     for line in lines:
         sender = cast[line.speaker]
-        later = line.speaker == "P" and line.block > 0 and random.random() < 0.6 or line.block == -1
+        news = line.speaker == "P" and line.block > 0 and (sender is previous or random.random() < 0.6)
+        later = news or line.block == -1
         when = (
             clock.settle(begin, random, staff=sender.staff)
             if previous is None
@@ -222,7 +229,9 @@ def _close(clinic: Clinic, found: Thread, cast: dict[str, Person]) -> None:
     """Old threads are mostly closed, by staff, a day or so after the last word."""
     age = END - found.entries[-1].sent
     share = 0.85 if age > timedelta(days=21) else 0.5 if age > timedelta(days=6) else 0.15
-    when = clock.settle(found.entries[-1].sent + timedelta(hours=clinic.random.randrange(3, 50)), clinic.random, staff=True)
+    when = clock.settle(
+        found.entries[-1].sent + timedelta(hours=clinic.random.randrange(3, 50)), clinic.random, staff=True
+    )
     staff = [one for role, one in cast.items() if role in "NSD" and one in found.people]
     if clinic.random.random() < share and when < END and staff:
         found.close(staff[0], when)

@@ -92,8 +92,12 @@ class Thread:
 
     def may_be_unread(self, reader: Person) -> bool:
         """Whether the last word is somebody else's and reached this person."""
-        received, spoken = self.received(reader), [entry.sent for entry in self.entries if entry.sender is reader]
-        return bool(received) and received[-1].sent > max(spoken, default=datetime.min.replace(tzinfo=received[-1].sent.tzinfo))
+        return bool(self._new(reader))
+
+    def _new(self, reader: Person) -> list[Entry]:
+        """What this person was sent since they last spoke."""
+        spoken = [entry.sent for entry in self.entries if entry.sender is reader]
+        return [entry for entry in self.received(reader) if not spoken or entry.sent > max(spoken)]
 
     def resources(self, end: datetime) -> Iterator[Resource]:
         """The header, its messages, and the read mark of everybody who was sent one and can sign in."""
@@ -151,10 +155,9 @@ class Thread:
 
     def _receipt(self, reader: Person, end: datetime) -> Resource:
         """`authoredOn` is the first message that was not read when the mark was last opened."""
-        received, spoken = self.received(reader), [entry.sent for entry in self.entries if entry.sender is reader]
-        new = [entry.sent for entry in received if not spoken or entry.sent > max(spoken)] or [received[-1].sent]
+        new = self._new(reader) or self.received(reader)[-1:]
         unread = reader.reference in self.unread
-        seen = new[-1] if unread else min(end, new[-1] + timedelta(minutes=7))
+        seen = new[-1].sent if unread else min(end, new[-1].sent + timedelta(minutes=7))
         return {
             "resourceType": "Task",
             "id": receipt_id(self.id, reader.reference),
@@ -164,7 +167,7 @@ class Thread:
             "code": concept(TASK_CODES, "read-receipt"),
             "focus": {"reference": f"Communication/{self.id}"},
             **({"for": self.subject.ref} if self.subject else {}),
-            "authoredOn": stamp(new[0]),
+            "authoredOn": stamp(new[0].sent),
             "lastModified": stamp(seen),
             "owner": reader.ref,
         }

@@ -5,7 +5,7 @@ Reads add the policy's criteria to the query. A write needs one entry that admit
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from .policy import Entry, Parameters, Policy, hides, visible
 from .query import Admit, Scope
 from .repository import Page, Write, Written
 from .search import SearchRequest, matches, parse
-from .store import Found, Store
+from .store import Found, Store, conditional
 from .types import Actor, Bundle, Params, Resource, split_reference
 
 
@@ -88,15 +88,12 @@ class Guarded:
         self.apply([Write("DELETE", type, id, if_match=if_match)])
 
     def transaction(self, bundle: Bundle) -> Bundle:
-        with self.atomic():
-            plan = bundles.plan(bundle, self._existing)
-            return bundles.response(plan, self.apply(plan.writes))
+        return self.store.atomically(lambda: self._transaction(bundle))
 
     def apply(self, writes: Sequence[Write]) -> list[Written]:
         """All writes or none; raises what the first one that is refused deserves."""
         try:
-            with self.atomic():
-                return self._apply(writes)
+            return self.store.atomically(lambda: self._apply(writes))
         except outcome.FHIRError as error:
             first = writes[0]
             self.trail.read(
@@ -104,7 +101,12 @@ class Guarded:
             )
             raise
 
+    def _transaction(self, bundle: Bundle) -> Bundle:
+        plan = bundles.plan(bundle, self._existing)
+        return bundles.response(plan, self.apply(plan.writes))
+
     def _apply(self, writes: Sequence[Write]) -> list[Written]:
+        self._pending.clear()
         done: list[Written | None] = []
         allowed: list[Write] = []
         self.store.lock_parents([write.resource for write in writes if write.resource])
@@ -419,7 +421,7 @@ class Guarded:
         """The one visible resource that a conditional create would repeat."""
         self.store.lock_condition(write.type, write.if_none_exist)
         self._typed(write.type, "search")
-        request = parse(write.type, write.if_none_exist)
+        request = conditional(write)
         entries = self._searchable(request)
         found = self.store.find(request, self._scope(write.type, entries)).rows
         if len(found) > 1:
@@ -433,14 +435,6 @@ class Guarded:
             return Written(None, written.created, written.unchanged)
         self._threads[f"{after['resourceType']}/{after['id']}"] = after
         return written
-
-    @contextmanager
-    def auditing(self) -> Iterator[None]:
-        """Writes the audit of what was read when the block ends, whether it failed or not."""
-        try:
-            yield
-        finally:
-            self.trail.write()
 
 
 def connect(actor: Actor, policy: Mapping[str, Any] | None) -> Guarded:

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
-from django.db import transaction
-
 from inbox.models import Practice
 
 from . import outcome, rows, validate
 from .repository import Write
+from .store import Store
 from .types import Actor, Resource, split_reference
 from .writes import SYSTEM, Unit
 
@@ -46,7 +45,7 @@ def bulk_load(
         here[reference] = index
     missing = _missing(practice, everything, here, stub_missing)
     done = 0
-    with transaction.atomic():
+    with Store(Actor(practice.pk, SYSTEM)).atomic():
         for chunk in _chunks([*_stubs(missing), *everything]):
             unit = Unit(Actor(practice.pk, SYSTEM), trusted=True, stamps=True, derive=False, known=set(here))
             unit.run([Write("PUT", one["resourceType"], one["id"], one) for one in chunk])

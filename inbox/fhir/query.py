@@ -8,7 +8,7 @@ filter where the search itself is selective, and otherwise one arm for each entr
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from . import logic, sql, terms
+from . import logic, outcome, sql, terms
 from .search import Condition, SearchRequest
 from .terms import Sql
 
@@ -62,6 +62,8 @@ def sort_key(request: SearchRequest) -> Key:
     """The first sort key; `_lastUpdated`, newest first, when none is given. Ties are broken by the row's number."""
     if not request.sort:
         return Key()
+    if len(request.sort) > 1:
+        raise outcome.Invalid("Sort by one key; ties are broken by the store.", expression="_sort")
     code, descending = request.sort[0]
     if code == "_lastUpdated":
         return Key("last_updated", descending)

@@ -88,10 +88,13 @@ _held: ContextVar[dict[tuple[int, str, str], Row | None] | None] = ContextVar("h
 
 @contextmanager
 def holding() -> Iterator[None]:
-    """Remember locked rows until the outermost transaction ends."""
+    """Remember locked rows until the outermost transaction ends; what fails has locked and written nothing."""
     token = _held.set({}) if _held.get() is None else None
     try:
         yield
+    except BaseException:
+        (_held.get() or {}).clear()
+        raise
     finally:
         if token is not None:
             _held.reset(token)
@@ -136,14 +139,18 @@ def load(practice: int, keys: Iterable[Key], *, lock: bool = False) -> dict[Key,
     return {(row[1], row[2]): Row(*row) for row in found}
 
 
-def displays(practice: int, keys: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The names of those among these (type, id) that exist, by reference, in one query."""
+def displays(practice: int, keys: Iterable[Key], *, keep: bool = False) -> dict[str, str]:
+    """The names of those among these (type, id) that exist, by reference, in one query.
+
+    `keep`: none of them can be deleted before the transaction ends.
+    """
     wanted = sorted(set(keys))
     if not wanted:
         return {}
     found = sql.fetch(
         f"SELECT r.type, r.fhir_id, r.display FROM {sql.rows_sql(['text', 'text'])} CROSS JOIN inbox_resource r"
-        " WHERE r.practice_id = %s AND r.type = j.c0 AND r.fhir_id = j.c1 AND NOT r.deleted",
+        " WHERE r.practice_id = %s AND r.type = j.c0 AND r.fhir_id = j.c1 AND NOT r.deleted"
+        + (sql.for_key_share("r") if keep else ""),
         [sql.dump(wanted), practice],
     )
     return {f"{type}/{id}": display for type, id, display in found}

@@ -51,7 +51,11 @@ class Parameter:
     expression: str = field(default="", compare=False)
     targets: tuple[str, ...] = field(default=(), compare=False)
     paths: tuple[expressions.Path, ...] = field(default=(), compare=False, repr=False)
-    key: str = field(default="", compare=False, repr=False)
+
+    @cached_property
+    def key(self) -> str:
+        """What index rows call it, such as `Communication.recipient`."""
+        return f"{self.base}.{self.code}"
 
     @property
     def supported(self) -> bool:
@@ -178,7 +182,7 @@ def _parameter(type: str, definition: Mapping[str, Any]) -> Parameter:
     paths = expressions.compile(expression, type) if rows and expression else ()
     paths = tuple(path for path in paths if rows and path.type in rows)
     targets = definition.get("target") or (sorted(r4data.ALL_RESOURCE_TYPES) if kind == "reference" else ())
-    return Parameter(code, kind, type, expression, tuple(targets), paths, f"{type}.{code}")
+    return Parameter(code, kind, type, expression, tuple(targets), paths)
 
 
 @cache

@@ -105,6 +105,10 @@ def for_update(table: str) -> str:
     return f" FOR UPDATE OF {table}" if vendor() == "postgresql" else ""
 
 
+def for_key_share(table: str) -> str:
+    return f" FOR KEY SHARE OF {table}" if vendor() == "postgresql" else ""
+
+
 def _column(model: type[models.Model], name: str) -> str:
     field = model._meta.get_field(name)
     assert isinstance(field, models.Field)

@@ -1,8 +1,5 @@
 """The embedded store: one practice's resources in SQLite or PostgreSQL, without a guard."""
 
-import base64
-import binascii
-import json
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,11 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from django.db import OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 
-from inbox import models
-
-from . import builtin, bundles, outcome, query, rows, sql, terms
+from . import builtin, bundles, cursors, outcome, query, rows, sql, terms, versions
 from .query import Scope
 from .repository import Page, Write, Written
 from .rows import Row
@@ -73,26 +68,10 @@ class Store:
         return rows.load(self.actor.practice, [(type, id)]).get((type, id))
 
     def vread(self, type: str, id: str, version: str) -> Resource:
-        for one in self.history(type, id):
-            if one["meta"]["versionId"] == version:
-                return one
-        raise outcome.NotFound()
+        return versions.version(self.actor.practice, type, id, version)
 
     def history(self, type: str, id: str) -> list[Resource]:
-        found = models.Version.objects.filter(
-            resource__practice=self.actor.practice, resource__type=type, resource__fhir_id=id
-        ).order_by("version")
-        versions: list[Resource] = []
-        body: Resource = {}
-        for one in found:
-            if one.deleted:
-                body = {}
-                state: Resource = {"resourceType": type, "id": id}
-            else:
-                body = rows.loads(one.body) if one.body else rows.with_activity(body, one.activity)
-                state = body
-            versions.append(rows.stamped(state, one.version, one.last_updated))
-        return versions[::-1]
+        return versions.history(self.actor.practice, type, id)
 
     def search(self, type: str, params: Params) -> Page:
         found = self.find(parse(type, params), None)
@@ -108,11 +87,12 @@ class Store:
         size = PAGE if request.count is None else request.count
         if request.summary_count or size == 0:
             return FoundPage([], total=total)
-        after = _cursor(request.cursor) if request.cursor else None
+        by_id = query.sort_key(request).column == "fhir_id"
+        after = cursors.decode(request.cursor, text=by_id) if request.cursor else None
         statement = query.page(self.actor.practice, request, scope, size + 1, after)
         found = sql.fetch(statement.text, statement.params) if statement.text else []
         more = len(found) > size
-        next = _token(found[size - 1][7], found[size - 1][0]) if more else ""
+        next = cursors.encode(found[size - 1][7], found[size - 1][0]) if more else ""
         return FoundPage([_found(one) for one in found[:size]], next, total)
 
     def find_newest(
@@ -139,30 +119,27 @@ class Store:
         self.apply([Write("DELETE", type, id, if_match=if_match)])
 
     def transaction(self, bundle: Bundle) -> Bundle:
-        with self.atomic():
-            plan = bundles.plan(bundle, self._existing)
-            return bundles.response(plan, self.apply(plan.writes))
+        return self.atomically(lambda: self._transaction(bundle))
 
     def apply(self, writes: Sequence[Write]) -> list[Written]:
         """All writes or none, with what follows from them."""
-        if not writes:
-            return []
-        with self.atomic():
-            done: dict[int, Written] = {}
-            todo = []
-            for index, write in enumerate(writes):
-                existing = self._existing(write) if write.if_none_exist else None
-                if existing is not None:
-                    done[index] = Written(existing, unchanged=True)
-                else:
-                    todo.append((index, write))
-            written = Unit(self.actor, trusted=self.trusted).run([write for _, write in todo]) if todo else []
-            done |= {index: one for (index, _), one in zip(todo, written, strict=True)}
-        return [done[index] for index in range(len(writes))]
+        return self.atomically(lambda: self._apply(writes)) if writes else []
+
+    def _transaction(self, bundle: Bundle) -> Bundle:
+        plan = bundles.plan(bundle, self._existing)
+        return bundles.response(plan, self.apply(plan.writes))
+
+    def _apply(self, writes: Sequence[Write]) -> list[Written]:
+        self.lock_parents(write.resource for write in writes if write.resource)
+        found = [self._existing(write) if write.if_none_exist else None for write in writes]
+        todo = [write for write, existing in zip(writes, found, strict=True) if existing is None]
+        written = iter(Unit(self.actor, trusted=self.trusted).run(todo) if todo else [])
+        return [Written(existing, unchanged=True) if existing else next(written) for existing in found]
 
     def _existing(self, write: Write) -> Resource | None:
         self.lock_condition(write.type, write.if_none_exist)
-        found = self.find(replace(parse(write.type, write.if_none_exist), count=2), None).rows
+        condition = conditional(write)
+        found = self.find(replace(condition, count=2), None).rows
         if len(found) > 1:
             raise outcome.MultipleMatches(f"{len(found)} resources match {write.if_none_exist}.")
         return found[0].resource if found else None
@@ -183,6 +160,20 @@ class Store:
             if connection.in_atomic_block:
                 raise
             raise outcome.Busy() from error
+        except IntegrityError as error:
+            raise outcome.Conflict("Somebody wrote the same at the same moment; try again.") from error
+
+    def atomically(self, work: Callable[[], T]) -> T:
+        """Do work in one transaction; again when the database could not put concurrent ones in an order."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                with self.atomic():
+                    return work()
+            except outcome.Busy as error:
+                if connection.in_atomic_block or attempt == TRIES or not _out_of_order(error):
+                    raise
+            time.sleep(random.uniform(0.01, 0.05) * attempt)
+        raise outcome.Busy()
 
     def lock_condition(self, type: str, condition: str) -> None:
         """Two conditional creates with the same condition wait for each other."""
@@ -241,17 +232,18 @@ def system(practice: int) -> Store:
     return Store(Actor(practice, SYSTEM, (SYSTEM,)), trusted=True)
 
 
-def retrying(work: Callable[[], T]) -> T:
-    """Do it again, up to three times, when the database could not put concurrent transactions in an order."""
-    for attempt in range(TRIES):
-        try:
-            return work()
-        except outcome.Busy as error:
-            state = getattr(getattr(error.__cause__, "__cause__", None), "sqlstate", "")
-            if connection.in_atomic_block or state not in ("40001", "40P01") or attempt == TRIES - 1:
-                raise
-            time.sleep(random.uniform(0.01, 0.05) * (attempt + 1))
-    raise outcome.Busy()
+def conditional(write: Write) -> SearchRequest:
+    """The search of a conditional create; one that names no condition would match everything."""
+    request = parse(write.type, write.if_none_exist)
+    if not request.conditions:
+        raise outcome.Invalid("A conditional create needs a condition.", expression="ifNoneExist")
+    return request
+
+
+def _out_of_order(error: outcome.Busy) -> bool:
+    """Whether PostgreSQL gave up this transaction for another one: a serialization failure or a deadlock."""
+    cause = error.__cause__ and error.__cause__.__cause__
+    return getattr(cause, "sqlstate", "") in ("40001", "40P01")
 
 
 def _within(period: Resource, instant: str) -> bool:
@@ -260,22 +252,3 @@ def _within(period: Resource, instant: str) -> bool:
 
 def _found(row: Sequence[Any]) -> Found:
     return Found(Row(*row[:7]).resource, tuple(bool(one) for one in row[8:]))
-
-
-def _token(key: object, pk: int) -> str:
-    return base64.urlsafe_b64encode(json.dumps([key, pk]).encode()).decode().rstrip("=")
-
-
-def _cursor(token: str) -> tuple[object, int]:
-    try:
-        key, pk = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        if (
-            isinstance(key, int | str)
-            and isinstance(pk, int)
-            and abs(pk) < 2**63
-            and (isinstance(key, str) or abs(key) < 2**63)
-        ):
-            return key, pk
-    except (ValueError, TypeError, binascii.Error):
-        pass
-    raise outcome.Invalid("This page link is damaged; start again from the first page.", expression="_cursor")

@@ -65,19 +65,19 @@ class Unit:
 
     def _round(self, writes: Sequence[Write]) -> list[Written]:
         steps = self._steps(writes)
-        work = [step for step in steps if not _same(step)]
+        same = [_same(step) for step in steps]
+        work = [step for step, unchanged in zip(steps, same, strict=True) if not unchanged]
         self._check(work)
         self._stamp(work)
         _flush(self.actor.practice, work)
+        _unreferenced(self.actor.practice, [step.reference for step in work if step.after is None])
         changes = [self._change(step) for step in work]
         self.changes += changes
         if self.derive and changes:
             self._follow(changes)
         return [
-            Written(step.after, created=step.before is None, unchanged=step not in work)
-            if step.after
-            else Written(None)
-            for step in steps
+            Written(step.after, created=step.before is None, unchanged=unchanged) if step.after else Written(None)
+            for step, unchanged in zip(steps, same, strict=True)
         ]
 
     def _follow(self, changes: list[Change]) -> None:
@@ -92,13 +92,14 @@ class Unit:
 
     def _steps(self, writes: Sequence[Write]) -> list[Step]:
         named = [write if write.id else replace(write, id=str(uuid.uuid4())) for write in writes]
+        _once_each(named)
         there = [(write.type, write.id) for write in named if write.method != "POST"]
         found = rows.lock(self.actor.practice, there)
-        steps = []
+        steps: list[Step] = []
         for write in named:
             row = found.get((write.type, write.id))
             step = Step(write, row, row.resource if row and not row.deleted else None)
-            _allowed(self.actor.practice, step)
+            _allowed(step)
             step.after = {**write.resource, "id": write.id} if write.resource is not None else None
             steps.append(step)
         return steps
@@ -116,7 +117,7 @@ class Unit:
         names |= {step.reference: rows.display_of(step.after) for step in steps if step.after is not None}
         names |= _named_by_parents(self.actor.practice, steps)
         wanted = {split_reference(reference["reference"]) for _, reference, _ in new}
-        names |= rows.displays(self.actor.practice, [key for key in wanted if "/".join(key) not in names])
+        names |= rows.displays(self.actor.practice, [key for key in wanted if "/".join(key) not in names], keep=True)
         for path, reference, _ in new:
             target = "/".join(split_reference(reference["reference"]))
             if target not in names:
@@ -129,7 +130,7 @@ class Unit:
         for step in steps:
             step.version = step.row.version + 1 if step.row else 1
             own = (step.after or {}).get("meta", {}).get("lastUpdated") if self.stamps else None
-            step.last_updated = rows.micros(own) if own else max(time, step.row.last_updated + 1 if step.row else 0)
+            step.last_updated = max(rows.micros(own) if own else time, step.row.last_updated + 1 if step.row else 0)
             if step.after is None:
                 continue
             body = rows.unstamped(step.after)
@@ -145,7 +146,16 @@ class Unit:
 SYSTEM = "Device/system"
 
 
-def _allowed(practice: int, step: Step) -> None:
+def _once_each(writes: Sequence[Write]) -> None:
+    """One transaction writes a resource once, or which state is the last one would be a guess."""
+    seen: set[tuple[str, str]] = set()
+    for write in writes:
+        if (write.type, write.id) in seen:
+            raise outcome.Invalid(f"{write.type}/{write.id} is written twice in one transaction.")
+        seen.add((write.type, write.id))
+
+
+def _allowed(step: Step) -> None:
     """Whether the method fits what there is, and the version is the one that the writer saw."""
     write, row = step.write, step.row
     if write.method == "POST" and step.before is not None:
@@ -157,12 +167,11 @@ def _allowed(practice: int, step: Step) -> None:
             raise outcome.Gone()
     if write.if_match and (row is None or str(row.version) != write.if_match):
         raise outcome.Stale()
-    if write.method == "DELETE" and step.before is not None:
-        _unreferenced(practice, step)
 
 
-def _unreferenced(practice: int, step: Step) -> None:
-    if models.ReferenceIndex.objects.filter(practice=practice, target=step.reference).exists():
+def _unreferenced(practice: int, deleted: Sequence[str]) -> None:
+    """Nothing refers to what was deleted, once all writes are done."""
+    if deleted and models.ReferenceIndex.objects.filter(practice=practice, target__in=deleted).exists():
         raise outcome.Conflict("Other resources refer to this one; it can not be deleted.")
 
 

@@ -264,6 +264,8 @@ def send(
     `seen` is the last message that the writer saw; raises Unseen when somebody wrote since and not `anyway`,
     Closed when the thread was closed, Unprocessable for a text that can not be sent, NotFound for a hidden thread.
     """
+    if not repo.may("create", "Communication"):
+        raise outcome.Forbidden()
     text, client_id = rules.text(text), rules.client_id(client_id)
     header = repo.read("Communication", thread)
     if header["status"] in CLOSED:

@@ -71,6 +71,8 @@ def _edit(repo: Repository, thread: str, seen: str, change: Callable[[list[Resou
         header = repo.read("Communication", thread)
         if "partOf" in header:
             raise outcome.NotFound()
+        if not repo.may("update", "Communication", header):
+            raise outcome.Forbidden()
         if seen and participants_version(header) != seen:
             raise Changed([people.person(one) for one in header.get("recipient", [])])
         recipients = change(header.get("recipient", []))

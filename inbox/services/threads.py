@@ -329,6 +329,8 @@ def _set_status(repo: Repository, id: str, status: str) -> Thread:
         header = repo.read("Communication", id)
         if "partOf" in header or header["status"] == "entered-in-error":
             raise outcome.NotFound()
+        if not repo.may("update", "Communication", header):
+            raise outcome.Forbidden()
         if header["status"] == status:
             break
         try:

@@ -15,7 +15,15 @@ from inbox.views import shell
 
 View = Callable[..., HttpResponse]
 
-PAGES = {400: "400.html", 401: "403.html", 403: "403.html", 404: "404.html", 409: "409.html", 422: "400.html", 503: "503.html"}
+PAGES = {
+    400: "400.html",
+    401: "403.html",
+    403: "403.html",
+    404: "404.html",
+    409: "409.html",
+    422: "400.html",
+    503: "503.html",
+}
 SAME_PAGE = {410: 404, 412: 409}
 """Deleted answers like never there, so that nobody learns what was; a lost race is a lost race by either name."""
 

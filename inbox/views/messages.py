@@ -1,4 +1,4 @@
-"""Older messages, replies and internal notes: a reply and a note go to two addresses, so neither can become the other."""
+"""Older messages, replies and internal notes: two addresses, so that neither of the last two becomes the other."""
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import reswap, retarget
 
 from inbox.fhir import outcome
-from inbox.forms import MessageForm, new_client_id
+from inbox.forms import MessageForm
 from inbox.http import InboxRequest
 from inbox.services import messages, threads
 from inbox.services.messages import Item
@@ -44,7 +44,10 @@ def _post(request: InboxRequest, thread_id: str, *, internal: bool) -> HttpRespo
     if form.is_valid() and "read" in request.POST:
         return conversation(request, threads.get(request.repo, thread_id), form=form)
     if form.is_valid() and form.cleaned_data["kind"] == ("reply" if internal else "note"):
-        form.add_error("text", _("The switch and the button did not agree, so nothing was sent. Choose Reply or Internal note again."))
+        form.add_error(
+            "text",
+            _("The switch and the button did not agree, so nothing was sent. Choose Reply or Internal note again."),
+        )
     if not form.is_valid():
         return _not_sent(request, thread_id, form)
     try:
@@ -60,11 +63,11 @@ def _post(request: InboxRequest, thread_id: str, *, internal: bool) -> HttpRespo
 
 
 def _sent(request: InboxRequest, thread_id: str, sent: Item, form: MessageForm) -> HttpResponse:
-    """The message alone, to be put at the end; after `anyway` the whole conversation, because it holds more that is new."""
+    """The message alone, to be put at the end; after `anyway` the whole conversation, which holds more that is new."""
     if not request.htmx or form.cleaned_data["anyway"]:
         return shell.go(request, "thread", thread_id, anchor=f"#m-{sent.id}")
     response = render(request, "_sent.html", {"item": sent, "form": MessageForm.fresh(seen=sent.id)})
-    return shell.changed(reswap(retarget(shell.private(response), "#messages"), "beforeend show:none"))
+    return shell.changed(reswap(retarget(shell.private(response), "#messages"), "beforeend"))
 
 
 def _not_sent(

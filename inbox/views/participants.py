@@ -12,7 +12,7 @@ from inbox.http import InboxRequest
 from inbox.services import participants, people, threads
 from inbox.services.participants import Changed
 from inbox.views import shell
-from inbox.views.threads import listing
+from inbox.views.threads import beside, listing
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -63,7 +63,7 @@ def _add(request: InboxRequest, thread_id: str) -> HttpResponse:
     if added.warning:
         notices.warning(request, added.warning)
     else:
-        notices.success(request, _("The person is added."))
+        notices.success(request, _("%(name)s takes part from now on.") % {"name": added.person.name})
     return shell.go(request, "people", thread_id)
 
 
@@ -73,5 +73,14 @@ def _page(request: InboxRequest, thread_id: str, *, status: int = 200, **more: o
     text = (request.POST or request.GET).get("q", "").strip()
     there = {person.reference for person in thread.people}
     found = [person for person in people.search(request.repo, text) if person.reference not in there] if text else []
-    context = {"thread": thread, "q": text, "found": found, **listing(request), **more}
+    pending = next((person for person in found if person.reference == more.get("adding")), None)
+    context = {
+        "thread": thread,
+        "q": text,
+        "found": found,
+        "pending": pending,
+        **beside(request, thread),
+        **listing(request),
+        **more,
+    }
     return shell.page(request, "people.html", context, fragments=("conversation", "found"), status=status)

@@ -23,7 +23,7 @@ def options(request: InboxRequest) -> HttpResponse:
 
 
 def pickers(request: InboxRequest, form: ThreadForm, *, only: str = "") -> dict[str, Any]:
-    """The people to choose from; the portal offers all it may write to, the clinic those who match, the chosen first."""
+    """Who can be chosen: in the portal all who may be written to, in the clinic the chosen ones and those who match."""
     if shell.name(request) == "portal":
         found = {"patients": people.patients(request.repo, ""), "people": people.writable(request.repo)}
     else:

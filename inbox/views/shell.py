@@ -69,11 +69,11 @@ def private(response: HttpResponse) -> HttpResponse:
 
 
 def go(request: InboxRequest, view: str, thread_id: str, *, anchor: str = "") -> HttpResponse:
-    """Show a thread's page after a change: a redirect, or for htmx its conversation, with the list told to look again."""
+    """Show a thread's page after a change: a redirect, or for htmx its conversation; the list is told to look again."""
     path = reverse(view, args=[thread_id])
     if not request.htmx:
         return redirect(path + anchor)
-    answer = HttpResponseLocation(path, target="#conversation", swap="outerHTML show:none")
+    answer = HttpResponseLocation(path, target="#conversation", swap="outerHTML")
     return changed(answer)
 
 

@@ -102,11 +102,23 @@ def conversation(
         "timeline": timeline,
         "form": form.again(timeline.newest_id) if form else MessageForm.fresh(seen=timeline.newest_id),
         "errors": form.errors.get("text", []) if form else [],
-        "panel": cache(lambda: thread.patient and people.patient_panel(request.repo, thread.patient.reference)),
+        **beside(request, thread),
         **listing(request),
         **more,
     }
     return shell.page(request, "thread.html", context, fragments=("conversation",), status=status)
+
+
+def beside(request: InboxRequest, thread: Thread) -> dict[str, Any]:
+    """The panel of a thread's patient: asked only by a page that shows it."""
+    if thread.patient is None:
+        return {}
+    patient = thread.patient.reference
+    return {
+        "panel": cache(lambda: people.patient_panel(request.repo, patient)),
+        "care_team": cache(lambda: people.circle(request.repo, patient)),
+        "others": cache(lambda: threads.of_patient(request.repo, patient, but=thread.id)),
+    }
 
 
 def listing(request: InboxRequest) -> dict[str, Any]:
@@ -175,7 +187,7 @@ def _thread_form(request: InboxRequest, *, finding: bool) -> ThreadForm:
 def _patient(request: InboxRequest) -> str:
     """The patient whom the link to the form names, as the form writes it."""
     panel = people.patient_panel(request.repo, request.GET.get("patient", ""))
-    return f"{panel.person.reference}|{panel.person.name}" if panel else ""
+    return "|".join((panel.person.reference, panel.person.name, panel.note)) if panel else ""
 
 
 def _started(request: InboxRequest, thread_id: str) -> HttpResponse:

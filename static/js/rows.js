@@ -3,7 +3,7 @@ const links = () => document.querySelectorAll(".thread-row__link");
 
 const mark = () => {
   for (const link of links()) {
-    if (link.pathname === location.pathname) link.setAttribute("aria-current", "true");
+    if (location.pathname.startsWith(link.pathname)) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
   }
 };

@@ -7,6 +7,7 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   if (!form) return;
   form.sent = form.elements.text.value;
   pending()?.remove();
+  form.querySelector("#composer-notice").replaceChildren();
   if (!form.sent.trim()) return;
   const bubble = document.getElementById("pending").content.firstElementChild.cloneNode(true);
   bubble.querySelector(".bubble__text").textContent = form.sent;
@@ -15,18 +16,19 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   bubble.scrollIntoView({ block: "nearest" });
 });
 
-document.addEventListener("htmx:afterRequest", (event) => {
+const failed = (event) => {
+  if (!composer(event)) return;
+  pending()?.classList.remove("message--pending");
+  pending()?.querySelectorAll("[data-sending], [data-failed]").forEach((line) => line.toggleAttribute("hidden"));
+};
+for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) document.addEventListener(name, failed);
+
+document.addEventListener("htmx:beforeOnLoad", (event) => {
   const form = composer(event);
-  const bubble = pending();
-  if (!form) return;
   const status = event.detail.xhr.status;
-  if ([401, 409, 422].includes(status)) return bubble?.remove(); // the answer itself says why
-  if (status < 200 || status > 399) {
-    bubble?.classList.remove("message--pending");
-    bubble?.querySelectorAll("[data-sending], [data-failed]").forEach((line) => line.toggleAttribute("hidden"));
-    return;
-  }
-  bubble?.remove();
+  if (!form || (status >= 400 && ![409, 422].includes(status))) return;
+  pending()?.remove(); // the answer holds the message, or says why not
+  if (status >= 400) return;
   const box = form.elements.text;
   if (box.value.startsWith(form.sent)) box.value = box.value.slice(form.sent.length); // what was typed since stays
   box.focus();

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from allauth.account.adapter import get_adapter
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.sessions.models import Session
 from django.http import HttpResponse
@@ -20,7 +21,7 @@ def test_the_form_says_which_product_it_is_and_names_its_fields(client: Client, 
     page = client.get("/accounts/login/")
     text = body(page)
     assert page.status_code == 200
-    assert "<title>Sign in" in text and settings.SITE_NAME in text
+    assert f"<title>Sign in · {settings.SITE_NAME}</title>" in text and 'class="brand"' in text
     assert '<label class="field__label" for="id_login">E-mail</label>' in text
     assert 'autocomplete="username"' in text and 'autocomplete="current-password"' in text
     assert "sign up" not in text.lower() and "signup" not in text
@@ -108,6 +109,12 @@ def test_nobody_makes_an_account_for_themselves(client: Client, signed_in: Clien
     assert Client().post("/accounts/signup/", form).status_code == 302
     assert signed_in.post("/accounts/signup/", form).status_code == 404
     assert not User.objects.filter(email="mallory@evil.example").exists()
+    assert not get_adapter().is_open_for_signup(signed_in.get("/threads/").wsgi_request)
+
+
+def test_there_is_one_way_in_and_it_speaks_html(alice: User, sign_in: SignIn) -> None:
+    answer = sign_in("alice@clinic.example", "wrong", headers={"Accept": "application/json"})
+    assert answer["Content-Type"].startswith("text/html")
 
 
 @pytest.fixture

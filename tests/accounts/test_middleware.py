@@ -182,13 +182,16 @@ UNUSABLE = {
     "too deep": "[" * 100_000,
     "another resource": json.dumps({"resourceType": "Patient"}),
     "entries that are no list": json.dumps({"resourceType": "AccessPolicy", "resource": {}}),
+    "criteria that are a number": json.dumps(
+        {"resourceType": "AccessPolicy", "resource": [{"resourceType": "Communication", "criteria": 5}]}
+    ),
     "an entry that is no object": json.dumps({"resourceType": "AccessPolicy", "resource": ["Communication"]}),
 }
 
 
 def is_refused(client: Client) -> bool:
     """The person is out, is told the same few words, and only these."""
-    answer = client.get("/reading/")
+    answer = client.get("/threads/")
     page = client.get(answer["Location"])
     assert (answer.status_code, answer["Location"]) == (302, "/accounts/login/")
     assert "Your access is not set up correctly. Please tell your administrator." in body(page)
@@ -198,10 +201,11 @@ def is_refused(client: Client) -> bool:
 
 @pytest.mark.parametrize("text", UNUSABLE.values(), ids=UNUSABLE.keys())
 def test_ac12_a_policy_that_can_not_be_used_gives_no_access_at_all(
-    signed_in: Client, clinician: AccessPolicy, text: str
+    signed_in: Client, clinician: AccessPolicy, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     AccessPolicy.objects.filter(pk=clinician.pk).update(body=text)
     assert is_refused(signed_in)
+    assert "can not be used" in caplog.text
 
 
 def test_ac12_the_policy_of_another_practice_gives_no_access(
@@ -281,6 +285,11 @@ def test_no_page_is_kept_by_the_browser(signed_in: Client, alice_alone: User) ->
         assert signed_in.get(path)["Cache-Control"] == "no-store", path
     Membership.objects.all().delete()
     assert signed_in.get("/threads/")["Cache-Control"] == "no-store"
+
+
+def test_a_file_is_kept_only_where_its_view_says_so(signed_in: Client) -> None:
+    assert signed_in.get("/file/")["Cache-Control"] == "no-store"
+    assert signed_in.get("/file/?keep=private")["Cache-Control"] == "private"
 
 
 def test_an_answer_outside_a_session_does_not_clear_the_browser(client: Client, signed_in: Client) -> None:

@@ -48,8 +48,11 @@ def test_a_forgotten_password_is_replaced_through_a_mailed_link(client: Client, 
     assert "{" not in mail.body and "<" not in mail.body
     form = follow(client, link(mail))
     assert form.redirect_chain[-1][0].endswith("-set-password/")
+    assert 'autocomplete="username" value="alice@clinic.example"' in body(form)
+    assert 'aria-describedby="id_password1_helptext"' in body(form) and "At least 8 characters" in body(form)
     answer = set_password(client, form)
     assert (answer.status_code, answer["Location"]) == (302, "/threads/")
+    assert answer.cookies["sessionid"]["max-age"] == ""
     assert is_signed_in(client)
     alice.refresh_from_db()
     assert alice.check_password(NEW)
@@ -260,6 +263,17 @@ def test_ac94_a_victim_of_guessing_gets_in_through_the_mailbox(alice: User, sign
     at_home.post("/accounts/logout/")
     again = at_home.post("/accounts/login/", {"login": alice.email, "password": NEW})
     assert again.status_code == 302
+
+
+def test_ac94_who_guesses_can_not_start_again_by_changing_a_password_of_their_own(
+    signed_in: Client, sign_in: SignIn
+) -> None:
+    for number in range(20):
+        form = {"login": f"person{number}@clinic.example", "password": "wrong"}
+        assert Client().post("/accounts/login/", form).status_code == 200
+    change = {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}
+    assert signed_in.post("/accounts/password/change/", change).status_code == 302
+    assert Client().post("/accounts/login/", form).status_code == 429
 
 
 def test_ac94_asking_for_links_is_limited_for_known_and_unknown_alike(alice: User, mails: Mails) -> None:

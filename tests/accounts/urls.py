@@ -16,9 +16,16 @@ def reading(request: Request) -> HttpResponse:
     return HttpResponse(str(request.repo.may("search", "Communication")))
 
 
+def file(request: Request) -> HttpResponse:
+    """A file; `?keep` says for how long."""
+    kept = {"Cache-Control": request.GET["keep"]} if "keep" in request.GET else {}
+    return HttpResponse("%PDF", content_type="application/pdf", headers=kept)
+
+
 urlpatterns = [
     path("", home, name="home"),
     path("threads/", home, name="threads"),
     path("reading/", reading, name="reading"),
+    path("file/", file, name="file"),
     path("accounts/", include("accounts.urls")),
 ]

@@ -69,6 +69,12 @@ def only(type: str, query: str) -> Condition:
         ("Communication", "status=http://hl7.org/fhir/event-status|completed", "", (TokenValue(None, "completed"),)),
         ("Patient", "gender=http://hl7.org/fhir/administrative-gender|male", "", (TokenValue(None, "male"),)),
         ("Patient", "gender=https://x.org|male", "", (TokenValue("https://x.org", "male"),)),
+        (
+            "AllergyIntolerance",
+            "clinical-status=http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical|active",
+            "",
+            (TokenValue("http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical", "active"),),
+        ),
         ("Patient", "active=true", "", (TokenValue(None, "true"),)),
         ("Patient", "name=José%20 Luis", "", (StringValue("jose luis", "José  Luis"),)),
         ("Patient", "name=José+Luis", "", (StringValue("jose luis", "José Luis"),)),

@@ -1,0 +1,105 @@
+"""A real server in a process of its own, the demo clinic in it, and people in a real Chromium."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-sync"]
+DESKTOP = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+ALICE, BOB, HOMER, MARGE, SAM, CHARLIE = (
+    "alice@clinic.example",
+    "bob@clinic.example",
+    "homer@patient.example",
+    "marge@patient.example",
+    "sam@clinic.example",
+    "charlie@clinic.example",
+)
+
+SignIn = Callable[..., Page]
+
+
+@dataclass(frozen=True)
+class Server:
+    url: str
+    password: str
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`manage.py demo` on a free port with data of its own, until the tests end."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    env = {**os.environ, "ENVIRONMENT": "demo", "DATA_DIR": str(tmp_path_factory.mktemp("clinic"))}
+    env.pop("DATABASE_URL", None)
+    command = [sys.executable, "-u", "manage.py", "demo", "--port", str(port)]
+    process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    password = ""
+    for line in process.stdout:
+        if found := re.match(r"Password: (\S+)", line):
+            password = found[1]
+            break
+    assert password, "the demo did not start"
+    yield Server(f"http://127.0.0.1:{port}", password)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 0
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium where there is one, else Playwright's own."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def cookies() -> dict[str, list[Any]]:
+    """The session of everybody who has signed in already: signing in is rate-limited, and slow on purpose."""
+    return {}
+
+
+@pytest.fixture
+def sign_in(server: Server, chromium: Browser, cookies: dict[str, list[Any]]) -> Iterator[SignIn]:
+    """A page of somebody who is signed in, on a desktop or a phone, with or without JavaScript, light or dark."""
+    opened: list[BrowserContext] = []
+
+    def open_page(email: str, *, phone: bool = False, **options: Any) -> Page:
+        options.setdefault("viewport", PHONE if phone else DESKTOP)
+        context = chromium.new_context(base_url=server.url, has_touch=phone, **options)
+        opened.append(context)
+        page = context.new_page()
+        if email in cookies:
+            context.add_cookies(cookies[email])
+        page.goto("/threads/")
+        if "/accounts/login/" in page.url:
+            fill_login(page, email, server.password)
+            cookies[email] = context.cookies()
+        return page
+
+    yield open_page
+    for context in opened:
+        context.close()
+
+
+def fill_login(page: Page, email: str, password: str) -> None:
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password", exact=True).fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/threads/**")
