@@ -70,7 +70,9 @@ def _entry(written: Written, write: Write | None) -> dict[str, Any]:
 
 
 def _write(entry: Any, where: str) -> Write:
-    request = entry.get("request", {}) if isinstance(entry, dict) else {}
+    request = entry.get("request") if isinstance(entry, dict) else None
+    if not isinstance(request, dict):
+        raise outcome.Invalid("This entry has no request.", expression=f"{where}.request")
     method, url = request.get("method"), str(request.get("url", "")).removeprefix("/")
     if method not in ORDER:
         raise outcome.Invalid(

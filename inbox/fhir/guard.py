@@ -108,15 +108,19 @@ class Guarded:
     def _apply(self, writes: Sequence[Write]) -> list[Written]:
         self._pending.clear()
         done: list[Written | None] = []
-        allowed: list[Write] = []
+        asked: list[Write] = []
         self.store.lock_parents([write.resource for write in writes if write.resource])
         self._threads.clear()
         for write in writes:
             existing = self._existing(write) if write.if_none_exist else None
             done.append(Written(existing, unchanged=True) if existing else None)
             if existing is None:
-                named = replace(write, id=write.id or str(uuid.uuid4()), if_none_exist="")
-                allowed.append(self._authorise(named))
+                asked.append(replace(write, id=write.id or str(uuid.uuid4()), if_none_exist=""))
+        # All are known to each other, whatever their order: one that is refused refuses all.
+        self._pending |= {
+            f"{one.type}/{one.id}": one.resource for one in asked if one.method == "POST" and one.resource
+        }
+        allowed = [self._authorise(one) for one in asked]
         self._pending.clear()
         written = iter(self.store.apply(allowed))
         return [one or self._readable(next(written)) for one in done]
@@ -276,7 +280,6 @@ class Guarded:
         if all(reasons):
             raise outcome.Forbidden()
         builtin.check(None, write.resource, self._raw)
-        self._pending[f"{write.type}/{write.id}"] = write.resource
         return write
 
     def _writable(self, write: Write) -> Resource:

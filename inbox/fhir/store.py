@@ -130,7 +130,7 @@ class Store:
         return bundles.response(plan, self.apply(plan.writes))
 
     def _apply(self, writes: Sequence[Write]) -> list[Written]:
-        self.lock_parents(write.resource for write in writes if write.resource)
+        self.lock_parents(write.resource for write in writes if write.resource and write.type == "Communication")
         found = [self._existing(write) if write.if_none_exist else None for write in writes]
         todo = [write for write, existing in zip(writes, found, strict=True) if existing is None]
         written = iter(Unit(self.actor, trusted=self.trusted).run(todo) if todo else [])

@@ -4,15 +4,13 @@ Whatever door the cause came through (page, API, webhook, import of one message)
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
-from inbox import fhir
 from inbox.fhir import builtin, events, rows
 from inbox.fhir.events import Change
 from inbox.fhir.repository import Write
-from inbox.fhir.store import Store
-from inbox.fhir.types import Resource
+from inbox.fhir.types import Resource, split_reference
 from inbox.fhir.writes import SYSTEM
 
 from . import eventlines, vocabulary
@@ -25,22 +23,22 @@ def listen() -> None:
 
 def follow(sender: object, changes: list[Change], **_: Any) -> list[Write]:
     """The writes that follow from these changes: last activity, read marks, event lines."""
-    changes = [change for change in changes if change.actor.profile != SYSTEM]
-    store = fhir.system(changes[0].actor.practice) if changes else None
-    if store is None:
+    changes = [change for change in changes if change.actor.profile != SYSTEM and _is_communication(change)]
+    if not changes:
         return []
-    touched = _Touched(store, changes)
-    writes: list[Write] = []
+    touched = _Touched(changes)
+    lines: list[Write] = []
     for change in changes:
-        after = change.after
-        if after is None or after["resourceType"] != "Communication":
-            continue
-        if "partOf" not in after:
-            writes += eventlines.follow(change)
-            writes += _cancel_receipts(store, change)
+        if "partOf" not in change.resource:
+            lines += eventlines.follow(change)
+            _cancel_receipts(touched, change)
         elif _newly_sent(change):
-            writes += _message_sent(touched, after)
-    return [*touched.writes(), *writes]
+            _message_sent(touched, change.resource)
+    return [*touched.writes(), *lines]
+
+
+def _is_communication(change: Change) -> bool:
+    return change.after is not None and change.after["resourceType"] == "Communication"
 
 
 def receipt_id(thread: str, reader: str) -> str:
@@ -56,85 +54,77 @@ def _newly_sent(change: Change) -> bool:
 
 
 class _Touched:
-    """The headers and read marks that these changes touch, locked in one query; moves are kept until the end."""
+    """The headers and read marks that these changes touch, locked in one query, and what becomes of them."""
 
-    def __init__(self, store: Store, changes: Iterable[Change]) -> None:
-        self._store = store
-        keys = {key for change in changes if change.after for key in _touched(change.after)}
-        found = rows.lock(store.actor.practice, keys)
+    def __init__(self, changes: Sequence[Change]) -> None:
+        found = rows.lock(changes[0].actor.practice, {key for change in changes for key in _touched(change)})
         self._rows = {f"{type}/{id}": row.resource for (type, id), row in found.items() if not row.deleted}
-        self._moved: dict[str, Resource] = {}
+        self._writes: dict[str, Write] = {}
 
     def get(self, reference: str) -> Resource | None:
-        return self._moved.get(reference) or self._rows.get(reference)
+        """A resource as it will be after these writes."""
+        write = self._writes.get(reference)
+        return write.resource if write else self._rows.get(reference)
 
-    def move(self, reference: str, activity: str) -> None:
-        header = self.get(reference)
-        assert header is not None
-        if activity > rows.header_activity(header):
-            self._moved[reference] = rows.with_activity(header, activity)
+    def put(self, resource: Resource) -> None:
+        type, id = resource["resourceType"], resource["id"]
+        self._writes[f"{type}/{id}"] = Write("PUT", type, id, resource)
 
     def writes(self) -> list[Write]:
-        return [Write("PUT", "Communication", one["id"], one) for one in self._moved.values()]
+        return list(self._writes.values())
 
 
-def _touched(resource: Resource) -> list[tuple[str, str]]:
-    """The header of a message and the marks of its readers; for a header, the header."""
-    if resource["resourceType"] != "Communication":
-        return []
-    threads = [parent.partition("/")[2] for parent in builtin.parents(resource)] or [resource["id"]]
-    readers = builtin.recipients(resource) if "partOf" in resource else []
-    marks = [("Task", receipt_id(thread, reader)) for thread in threads for reader in readers]
+def _touched(change: Change) -> list[tuple[str, str]]:
+    """A message's header and the marks of its readers; for a header, the marks of those who are gone."""
+    after = change.resource
+    if "partOf" not in after:
+        return [("Task", receipt_id(after["id"], one)) for one in _gone(change)]
+    threads = [parent.partition("/")[2] for parent in builtin.parents(after)]
+    marks = [("Task", receipt_id(thread, reader)) for thread in threads for reader in builtin.recipients(after)]
     return [*(("Communication", thread) for thread in threads), *marks]
 
 
-def _message_sent(touched: _Touched, message: Resource) -> list[Write]:
+def _message_sent(touched: _Touched, message: Resource) -> None:
     """Last activity moves for a message that every participant may read; each reader gets an open read mark."""
-    writes: list[Write] = []
     for thread in builtin.parents(message):
         header = touched.get(thread)
         if header is None:
             continue
         readers = {*builtin.recipients(message), message.get("sender", {}).get("reference")}
-        if set(builtin.recipients(header)) <= readers:
-            touched.move(thread, message["meta"]["lastUpdated"])
-        writes += _open_receipts(touched, thread, header, message)
-    return writes
+        activity = message["meta"]["lastUpdated"]
+        if set(builtin.recipients(header)) <= readers and activity > rows.header_activity(header):
+            touched.put(rows.with_activity(header, activity))
+        _open_receipts(touched, thread, header, message)
 
 
-def _open_receipts(marks: _Touched, thread: str, header: Resource, message: Resource) -> list[Write]:
+def _open_receipts(touched: _Touched, thread: str, header: Resource, message: Resource) -> None:
     """One Task for each reader and thread: made with the first message, opened again by the next."""
-    id = thread.partition("/")[2]
     sender = message.get("sender", {}).get("reference")
-    readers = {
-        one["reference"]: one for one in message.get("recipient", []) if one.get("reference") not in (None, sender)
-    }
-    ids = {receipt_id(id, reader): reader for reader in readers if reader.partition("/")[0] in READERS}
-    writes = []
-    for task_id, reader in sorted(ids.items()):
-        task = marks.get(f"Task/{task_id}")
+    for reader in message.get("recipient", []):
+        reference = reader.get("reference", "")
+        if reference == sender or split_reference(reference)[0] not in READERS:
+            continue
+        id = receipt_id(thread.partition("/")[2], reference)
+        task = touched.get(f"Task/{id}")
         if task is None:
-            task = _receipt(task_id, readers[reader], thread, header, message)
-            writes.append(Write("PUT", "Task", task_id, task))
+            touched.put(_receipt(id, reader, thread, header, message))
         elif task["status"] != "requested":
-            writes.append(Write("PUT", "Task", task_id, {**task, "status": "requested"}))
-    return writes
+            touched.put({**task, "status": "requested"})
 
 
-def _cancel_receipts(store: Store, change: Change) -> list[Write]:
+def _cancel_receipts(touched: _Touched, change: Change) -> None:
     """Who takes part no longer has nothing left to read; nor has anybody in a thread opened by mistake."""
-    before, after = change.before, change.after
-    assert after is not None
-    gone = set(builtin.recipients(before)) - set(builtin.recipients(after))
-    if after["status"] == "entered-in-error":
-        gone |= set(builtin.recipients(after))
-    found = rows.lock(store.actor.practice, [("Task", receipt_id(after["id"], one)) for one in gone])
-    tasks = [row.resource for row in found.values() if not row.deleted]
-    return [
-        Write("PUT", "Task", task["id"], {**task, "status": "cancelled"})
-        for task in tasks
-        if task["status"] == "requested"
-    ]
+    for reader in _gone(change):
+        task = touched.get(f"Task/{receipt_id(change.resource['id'], reader)}")
+        if task is not None and task["status"] == "requested":
+            touched.put({**task, "status": "cancelled"})
+
+
+def _gone(change: Change) -> list[str]:
+    """Those for whom a change of a header ends the thread."""
+    was, now = builtin.recipients(change.before), builtin.recipients(change.after)
+    mistake = change.resource["status"] == "entered-in-error"
+    return sorted({*was, *now} if mistake else {*was} - {*now})
 
 
 READERS = ("Practitioner", "Patient", "RelatedPerson")

@@ -195,6 +195,16 @@ def _quote(resource: Resource) -> Quote:
     return Quote(resource["id"], people.person(resource.get("sender", {})).name, text)
 
 
+def quoted(repo: Repository, thread: str, id: str) -> Quote | None:
+    """The message of this thread that somebody is about to answer; None where the reader can not see it."""
+    params: Params = [("_id", id), ("part-of", f"Communication/{thread}")]
+    try:
+        found = repo.search("Communication", params).resources
+    except outcome.Invalid:
+        return None
+    return _quote(found[0]) if found else None
+
+
 def newest(repo: Repository, threads: list[str]) -> dict[str, Resource]:
     """The last message of each thread that this reader may read, events and retracted ones left out; one statement."""
     params: Params = [

@@ -10,6 +10,7 @@ from inbox.fhir.repository import Repository
 from inbox.fhir.types import Params, Resource, split_reference
 
 from .moments import age, born
+from .vocabulary import text_of
 
 STAFF = ("Practitioner", "PractitionerRole", "Organization", "CareTeam", "Device")
 
@@ -92,7 +93,7 @@ def writable(repo: Repository) -> list[Person]:
         for one in team.get("participant", []):
             member = one.get("member", {})
             if split_reference(member.get("reference", ""))[0] == "Practitioner":
-                role = next((_text(concept) for concept in one.get("role", [])), "")
+                role = next((text_of(concept) for concept in one.get("role", [])), "")
                 found.setdefault(member["reference"], person(member, role))
     return list(found.values())
 
@@ -117,14 +118,10 @@ def circle(repo: Repository, reference: str) -> list[Person]:
     found: dict[str, Person] = {}
     for team in repo.search("CareTeam", params).resources:
         for one in team.get("participant", []):
-            role = next((_text(concept) for concept in one.get("role", [])), "")
+            role = next((text_of(concept) for concept in one.get("role", [])), "")
             member = person(one.get("member", {}), role)
             found.setdefault(member.reference, member)
     return list(found.values())
-
-
-def _text(concept: Resource) -> str:
-    return str(concept.get("text") or next((one.get("display", "") for one in concept.get("coding", [])), ""))
 
 
 def _age_and_gender(found: Resource) -> str:
@@ -143,7 +140,7 @@ def _facts(found: Resource) -> list[tuple[str, str]]:
         if one.get("system") in labels and "value" in one:
             facts.append((labels[one["system"]], one["value"]))
     for one in found.get("communication", [])[:1]:
-        if text := _text(one.get("language", {})):
+        if text := text_of(one.get("language", {})):
             facts.append((_("Language"), text))
     return facts
 
@@ -163,7 +160,7 @@ def _role(found: Resource) -> str:
         return _told_apart(found)
     concepts = found.get("relationship", []) or [one.get("code", {}) for one in found.get("qualification", [])]
     for concept in concepts:
-        if text := _text(concept):
+        if text := text_of(concept):
             return text
     return ""
 

@@ -21,6 +21,11 @@ def topic(value: str) -> str:
     return _checked(" ".join(value.split(" ")).strip(), "topic", settings.TOPIC_MAX_LENGTH, empty)
 
 
+def reason(value: str) -> str:
+    """Why something is done; raises Unprocessable (expression `reason`)."""
+    return _checked(value.strip(), "reason", settings.TOPIC_MAX_LENGTH, _("Say why, in a few words."))
+
+
 def client_id(value: str) -> str:
     """The id that a page gave a send: a UUID; raises Unprocessable for anything else."""
     try:

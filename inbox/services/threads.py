@@ -80,6 +80,7 @@ class Thread:
     closed: bool
     staff_only: bool
     tags: list[str]
+    reasons: list[str]
     version: str
     participants_version: str
     may_reply: bool
@@ -87,6 +88,7 @@ class Thread:
     may_close: bool
     may_edit_people: bool
     may_leave: bool
+    may_mistake: bool
     reply_to: str
     note_to: str
     header: Resource
@@ -189,6 +191,7 @@ def _thread(repo: Repository, header: Resource) -> Thread:
         closed=closed,
         staff_only=all(one.staff for one in members),
         tags=vocabulary.tag_labels(header),
+        reasons=[vocabulary.text_of(one) for one in header.get("reasonCode", [])],
         version=header["meta"]["versionId"],
         participants_version=participants_version(header),
         may_reply=not closed and repo.may("create", "Communication", messages.draft(me, header, "…")),
@@ -196,6 +199,7 @@ def _thread(repo: Repository, header: Resource) -> Thread:
         may_close=_may_become(repo, header, status="in-progress" if closed else "completed"),
         may_edit_people=_may_become(repo, header, recipient=header.get("recipient", [])[::-1]),
         may_leave=_may_leave(repo, header),
+        may_mistake=_may_become(repo, header, status="entered-in-error", statusReason={"text": "…"}),
         reply_to=_listing([one.first for one in others]),
         note_to=_listing([one.first for one in others if one.staff]),
         header=header,
@@ -340,6 +344,19 @@ def _set_status(repo: Repository, id: str, status: str) -> Thread:
             if attempt == 4:
                 raise
     return get(repo, id)
+
+
+def mistake(repo: Repository, id: str, reason: str) -> None:
+    """Mark a thread as opened by mistake, with the reason; it leaves every list but the audit.
+
+    Only its opener (or an administrator) may; raises Unprocessable without a reason (expression `reason`).
+    """
+    header = repo.read("Communication", id)
+    if "partOf" in header:
+        raise outcome.NotFound()
+    reason = rules.reason(reason)
+    after = {**header, "status": "entered-in-error", "statusReason": {"text": reason}}
+    repo.update(after, if_match=header["meta"]["versionId"])
 
 
 def unread_count(repo: Repository) -> int:

@@ -20,6 +20,10 @@ TAGS: list[tuple[str, str]] = [
     ("diabetes", "Diabetes"),
     ("heart", "Heart"),
     ("children", "Children"),
+    ("vaccination", "Vaccination"),
+    ("referrals", "Referrals"),
+    ("nutrition", "Nutrition"),
+    ("team", "Team"),
 ]
 
 
@@ -43,3 +47,9 @@ def tag_labels(resource: Resource) -> list[str]:
     """What the tag chips of a thread say."""
     codings = [one for category in resource.get("category", []) for one in category.get("coding", [])]
     return [one.get("display") or one["code"] for one in codings if one.get("system") != CATEGORY and one.get("code")]
+
+
+def text_of(concept: Resource) -> str:
+    """What a CodeableConcept says to people."""
+    codings = concept.get("coding", [])
+    return str(concept.get("text") or next((one.get("display") or one.get("code", "") for one in codings), ""))

@@ -37,6 +37,8 @@ def show(request: InboxRequest, thread_id: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: InboxRequest) -> HttpResponse:
     """Write a new thread; a POST with `find` only looks for people and keeps what is typed."""
+    if not request.repo.may("create", "Communication"):
+        raise outcome.Forbidden()
     finding = "find" in request.POST
     form = _thread_form(request, finding=finding)
     if form.is_bound and form.is_valid():

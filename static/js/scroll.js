@@ -1,11 +1,15 @@
-// A thread opens at its unread line; "Newest" appears when the reader is more than 100 px away from the end.
-const away = (timeline) => Math.abs(timeline.scrollTop) > 100; // column-reverse counts from the end, downwards is 0
+// A thread opens at its unread line, else at its end; "Newest" appears when the reader is over 100 px away from the end.
+const away = (timeline) => Math.abs(timeline.scrollTop) > 100; // column-reverse: the end is 0, upwards is negative
 const button = () => document.querySelector("[data-newest]");
 
-const open = (root) => {
-  const line = root.querySelector?.("[data-timeline] #unread");
-  const timeline = line?.closest("[data-timeline]");
-  if (line && timeline.scrollHeight > timeline.clientHeight) line.scrollIntoView({ block: "start" });
+const open = () => {
+  const timeline = document.querySelector("[data-timeline]");
+  if (!timeline || location.hash) return;
+  const unread = document.getElementById("unread");
+  const { top = 0 } = unread?.getBoundingClientRect() ?? {};
+  if (unread && (top < timeline.getBoundingClientRect().top || top > innerHeight)) unread.scrollIntoView({ block: "start" });
+  // The clinic's timeline begins at its end by itself; the portal's page is as long as its messages.
+  if (!unread && !button()) document.getElementById("composer")?.scrollIntoView({ block: "nearest" });
 };
 
 document.addEventListener("scroll", ({ target }) => {
@@ -16,5 +20,12 @@ document.addEventListener("click", ({ target }) => {
   if (target.closest?.("[data-newest]")) document.querySelector("[data-timeline]").scrollTo({ top: 0, behavior: "smooth" });
 });
 
-document.addEventListener("htmx:load", ({ target }) => target.matches?.("#conversation") && open(target));
-open(document);
+// Two pages of one day need its line once.
+document.addEventListener("htmx:afterSettle", () => {
+  const days = [...document.querySelectorAll("[data-timeline] .day")];
+  const date = (line) => line?.querySelector("time").dateTime;
+  days.forEach((line, at) => date(line) === date(days[at - 1]) && line.remove());
+});
+
+document.addEventListener("htmx:load", ({ target }) => target.matches?.("#conversation") && open());
+open();

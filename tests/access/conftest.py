@@ -1,18 +1,12 @@
-"""The world, loaded once for all tests of this folder; each test takes back what it did.
-
-The tests do not use pytest-django's `db`: the world stays inside one outer transaction of our own.
-"""
+"""The world on the embedded store, and its people."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connections, transaction
 
-from inbox import fhir
+from inbox import fhir, models
 from inbox.fhir.guard import Guarded
 from inbox.fhir.store import Store
 from inbox.fhir.types import Actor, Resource
@@ -74,34 +68,35 @@ class Clinic:
         return self.system(practice).search(type, [("_count", "1000")]).resources
 
 
-@contextmanager
-def taken_back() -> Iterator[None]:
-    """A transaction on every database that is rolled back."""
-    with ExitStack() as stack:
-        for alias in connections:
-            stack.enter_context(transaction.atomic(using=alias))
-        yield
-        for alias in connections:
-            transaction.set_rollback(True, using=alias)
-
-
-@pytest.fixture(scope="package")
-def loaded(django_db_setup: None, django_db_blocker: Any) -> Iterator[Clinic]:
-    with django_db_blocker.unblock(), taken_back():
-        first, second = fhir.create_practice("P1", "Springfield"), fhir.create_practice("P2", "Shelbyville")
-        everything = [*world.springfield(), *world.second_versions()[:1]]
-        fhir.bulk_load(first, [world.stamped(one) for one in everything])
-        fhir.bulk_load(first, world.second_versions()[1:])
-        fhir.bulk_load(second, [world.stamped(one) for one in world.shelbyville()])
-        yield Clinic({1: first.pk, 2: second.pk})
+MODELS: list[Any] = [
+    models.Practice,
+    models.AccessPolicy,
+    models.Resource,
+    models.Version,
+    models.ReferenceIndex,
+    models.TokenIndex,
+    models.StringIndex,
+    models.DateIndex,
+]
+_rows: list[tuple[Any, list[Any]]] = []
 
 
 @pytest.fixture
-def clinic(loaded: Clinic, django_db_blocker: Any) -> Iterator[Clinic]:
-    with django_db_blocker.unblock(), taken_back():
-        yield loaded
+def clinic(db: None) -> Clinic:
+    """The world as it was made. It is loaded once; later tests get its rows back as they were."""
+    if not _rows:
+        _load()
+        _rows.extend((model, list(model.objects.all())) for model in MODELS)
+    else:
+        for model, rows in _rows:
+            model.objects.bulk_create(rows)
+    first, second = (models.Practice.objects.get(fhir_id=one).pk for one in ("P1", "P2"))
+    return Clinic({1: first, 2: second})
 
 
-@pytest.fixture
-def someone(clinic: Clinic) -> Callable[[str], Person]:
-    return clinic.__getitem__
+def _load() -> None:
+    first, second = fhir.create_practice("P1", "Springfield"), fhir.create_practice("P2", "Shelbyville")
+    earlier, later = world.second_versions()
+    fhir.bulk_load(first, [world.stamped(one) for one in (*world.springfield(), earlier)])
+    fhir.bulk_load(first, [later])
+    fhir.bulk_load(second, [world.stamped(one) for one in world.shelbyville()])

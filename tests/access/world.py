@@ -10,7 +10,13 @@ from typing import Any
 from inbox.fhir.types import Resource
 
 ALICE, BOB, CHARLIE = "Practitioner/alice", "Practitioner/bob", "Practitioner/charlie"
-NORA, NICK, SAM, DORA, GONE = "Practitioner/nora", "Practitioner/nick", "Practitioner/sam", "Practitioner/dora", "Practitioner/gone"
+NORA, NICK, SAM, DORA, GONE = (
+    "Practitioner/nora",
+    "Practitioner/nick",
+    "Practitioner/sam",
+    "Practitioner/dora",
+    "Practitioner/gone",
+)
 HOMER, NED, BART = "Patient/homer", "Patient/ned", "Patient/bart"
 MARGE_HOMER, MARGE_BART = "RelatedPerson/marge-homer", "RelatedPerson/marge-bart"
 WEBHOOK = "Device/webhook"
@@ -55,13 +61,13 @@ def code(text: str) -> Resource:
     return {"coding": [{"system": system if bar else "https://clinic.example/codes", "code": symbol}]}
 
 
-def communication(id: str, **elements: Any) -> Resource:
+def communication(id: str, /, **elements: Any) -> Resource:
     """A Communication of homer's by alice, in progress, unless the elements say otherwise; None leaves one out."""
     defaults = {"status": "in-progress", "sender": ref(ALICE), "subject": ref(HOMER)}
     return resource("Communication", id, **{**defaults, **elements})
 
 
-def resource(type: str, id: str, **elements: Any) -> Resource:
+def resource(type: str, id: str, /, **elements: Any) -> Resource:
     named = {"for_": "for", "class_": "class"}
     kept = {named.get(name, name): value for name, value in elements.items() if value not in (None, [])}
     return {"resourceType": type, **({"id": id} if id else {}), **kept}
@@ -73,7 +79,9 @@ def header(*recipients: str, id: str = "", **elements: Any) -> Resource:
 
 def message(thread: str, *recipients: str, id: str = "", **elements: Any) -> Resource:
     text = {"payload": [{"contentString": f"Text of {id or 'a message'}"}]}
-    return communication(id, partOf=refs(f"Communication/{thread}"), recipient=refs(*recipients), **{**text, **elements})
+    return communication(
+        id, partOf=refs(f"Communication/{thread}"), recipient=refs(*recipients), **{**text, **elements}
+    )
 
 
 def task(thread: str, id: str = "", **elements: Any) -> Resource:
@@ -117,7 +125,14 @@ def _practitioner(id: str, name: str, **elements: Any) -> Resource:
     return resource(
         "Practitioner",
         id,
-        **{"active": True, "name": [{"text": name}], "gender": "unknown", "birthDate": "1970-01-01", **FULL, **elements},
+        **{
+            "active": True,
+            "name": [{"text": name}],
+            "gender": "unknown",
+            "birthDate": "1970-01-01",
+            **FULL,
+            **elements,
+        },
         identifier=[{"system": "https://clinic.example/staff", "value": id}],
         qualification=[{"code": {"text": "MD"}}],
         _birthDate={"id": "hint"},
@@ -127,7 +142,14 @@ def _practitioner(id: str, name: str, **elements: Any) -> Resource:
 def _patient(id: str, name: str) -> Resource:
     identifier = [{"system": "https://clinic.example/mrn", "value": f"mrn-{id}"}]
     return resource(
-        "Patient", id, active=True, name=[{"text": name}], birthDate="2015-01-01", gender="male", identifier=identifier, **FULL
+        "Patient",
+        id,
+        active=True,
+        name=[{"text": name}],
+        birthDate="2015-01-01",
+        gender="male",
+        identifier=identifier,
+        **FULL,
     )
 
 
@@ -145,7 +167,9 @@ def _role(id: str, practitioner: str, *roles: str, **elements: Any) -> Resource:
 
 def _team(id: str, patient: str, *members: str, **elements: Any) -> Resource:
     names = {"name": id, "subject": ref(patient), "participant": [{"member": ref(one)} for one in members]}
-    return resource("CareTeam", id, **{**names, "note": [{"text": "between us"}], "telecom": FULL["telecom"], **elements})
+    return resource(
+        "CareTeam", id, **{**names, "note": [{"text": "between us"}], "telecom": FULL["telecom"], **elements}
+    )
 
 
 def _directory() -> list[Resource]:
@@ -234,7 +258,13 @@ def _messages() -> list[Resource]:
     homers = {"sender": ref(HOMER)}
     return [
         message("T1", ALICE, BOB, id="m1", **homers, payload=attached("b1"), note=ASIDE["note"]),
-        note("T1", BOB, id="m2", payload=attached("b2"), identifier=[{"system": "https://clinic.example/sent", "value": "42"}]),
+        note(
+            "T1",
+            BOB,
+            id="m2",
+            payload=attached("b2"),
+            identifier=[{"system": "https://clinic.example/sent", "value": "42"}],
+        ),
         message("T1", HOMER, BOB, id="m3"),
         message("T1", BOB, id="m4", **homers, category=[code("patient-only")]),
         message("T1", HOMER, BOB, id="m5", status="entered-in-error", payload=None, **ASIDE),

@@ -103,7 +103,9 @@ def refuses_every_change(page: Page, thread: str) -> None:
         answer = page.request.post(url, form={**form, "csrfmiddlewaretoken": token}, headers={"Referer": page.url})
         assert answer.status == 403, (url, answer.status)
     note = page.request.post(
-        f"/threads/{thread}/notes/", form={**form, "kind": "note", "csrfmiddlewaretoken": token}, headers={"Referer": page.url}
+        f"/threads/{thread}/notes/",
+        form={**form, "kind": "note", "csrfmiddlewaretoken": token},
+        headers={"Referer": page.url},
     )
     assert note.status == 403
 

@@ -84,7 +84,9 @@ def test_behind_the_guard_an_unknown_id_looks_like_a_hidden_one(practice: Practi
         back_end("guarded", practice).update({**PATIENT, "id": "ned"})
 
 
-@pytest.mark.parametrize("text", ["Ünïcödé 漢字 🩺", "line\nbreak\ttab", "'; DROP TABLE x; --", "%s %(a)s {} \\", '"$[0]"'])
+@pytest.mark.parametrize(
+    "text", ["Ünïcödé 漢字 🩺", "line\nbreak\ttab", "'; DROP TABLE x; --", "%s %(a)s {} \\", '"$[0]"']
+)
 def test_any_text_comes_back(repo: Repository, text: str) -> None:
     patient = {**PATIENT, "name": [{"text": text}]}
     assert repo.read("Patient", post(repo, patient)["id"])["name"] == [{"text": text}]
@@ -264,14 +266,15 @@ def a_message(**more: Any) -> Resource:
 @pytest.mark.parametrize(
     ("field", "path"),
     [
-        ({"recipient": [{"reference": "Patient/homer"}, {"reference": "Patient/nobody"}]}, "Communication.recipient[1]"),
+        (
+            {"recipient": [{"reference": "Patient/homer"}, {"reference": "Patient/nobody"}]},
+            "Communication.recipient[1]",
+        ),
         ({"subject": {"reference": "Patient/nobody"}}, "Communication.subject"),
         ({"partOf": [{"reference": "Communication/nothing"}]}, "Communication.partOf[0]"),
     ],
 )
-def test_a_reference_that_leads_nowhere_is_refused_by_its_path(
-    repo: Repository, field: Resource, path: str
-) -> None:
+def test_a_reference_that_leads_nowhere_is_refused_by_its_path(repo: Repository, field: Resource, path: str) -> None:
     with pytest.raises(outcome.UnknownReference) as error:
         repo.create(a_message(**field))
     assert error.value.expression == [path]

@@ -29,6 +29,14 @@ from inbox.models import Practice, Resource
 PATIENCE = 120
 
 
+@pytest.fixture(autouse=True)
+def umask() -> Iterator[None]:
+    """The command changes the umask of its process, which here is that of the tests."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

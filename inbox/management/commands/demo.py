@@ -33,6 +33,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         port: int = options["port"]
+        # What the demo writes is its owner's alone, the databases too.
+        os.umask(0o077)
         _refuse_production()
         _refuse_taken(port)
         stop = threading.Event()
@@ -50,8 +52,6 @@ class Command(BaseCommand):
             raise CommandError(failure)
 
     def _prepare(self, port: int) -> tuple[str, dict[str, str]]:
-        # What the demo writes is its owner's alone, the databases too.
-        os.umask(0o077)
         data = settings.DATA_DIR
         fresh = not (data / "password").exists()
         password = setup.secret(data / "password", setup.new_password)
@@ -93,9 +93,8 @@ def _refuse_production() -> None:
     except DatabaseError as error:
         raise CommandError(f"The database can not be read: {error}") from None
     if reason:
-        raise CommandError(
-            f"This database is not the demo's, nothing was changed. {reason} Unset DATABASE_URL or DATA_DIR."
-        )
+        advice = "Nothing was changed. Unset DATABASE_URL, or choose another DATA_DIR."
+        raise CommandError(f"This database is not the demo's. {reason} {advice}")
 
 
 def _refuse_taken(port: int) -> None:
