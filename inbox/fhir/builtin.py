@@ -1,9 +1,10 @@
 """Rules that stand above every policy: drafts are their sender's, notes stay with staff, a message's life one-way."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from . import outcome
-from .types import Resource
+from .types import Resource, split_reference
 
 LIFE = {
     "preparation": {"preparation", "in-progress"},
@@ -12,13 +13,43 @@ LIFE = {
     "entered-in-error": {"entered-in-error"},
 }
 STAFF = ("Practitioner/", "PractitionerRole/")
+FILE = "Binary"
 
 
 def draft_visible(resource: Resource, profiles: Sequence[str]) -> bool:
     """A Communication of status `preparation` exists for its sender alone."""
     if resource["resourceType"] != "Communication" or resource.get("status") != "preparation":
         return True
+    return sent_by(resource, profiles)
+
+
+def sent_by(resource: Resource, profiles: Sequence[str]) -> bool:
+    """Whether one of these profiles wrote a message."""
     return resource.get("sender", {}).get("reference") in profiles
+
+
+def retracted(resource: Resource) -> bool:
+    """Whether a message was taken back: its earlier versions are its sender's, and of those who oversee."""
+    message = resource["resourceType"] == "Communication" and "partOf" in resource
+    return message and resource.get("status") == "entered-in-error"
+
+
+def files(resource: Resource) -> list[str]:
+    """The files (`Binary/…`) that the attachments of a resource point to, wherever they stand."""
+    return sorted(set(_urls(resource)))
+
+
+def _urls(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for one in value:
+            yield from _urls(one)
+    elif isinstance(value, dict):
+        type, id = split_reference(value["url"]) if isinstance(value.get("url"), str) else ("", "")
+        if type == FILE:
+            yield f"{FILE}/{id}"
+        for one in value.values():
+            if isinstance(one, dict | list):
+                yield from _urls(one)
 
 
 def is_internal(resource: Resource) -> bool:
@@ -48,9 +79,17 @@ def parents(resource: Resource) -> list[str]:
 
 
 def check(before: Resource | None, after: Resource, raw: Callable[[str], Resource | None]) -> None:
-    """Raise Unprocessable when a Communication breaks a rule; `raw` gives the present state of a reference."""
+    """Raise Unprocessable when a Communication breaks a rule; `raw` gives the present state of a reference.
+
+    Forbidden for a file whose `securityContext` changes: only the system says which message a file belongs to.
+    """
+    moved = before is not None and before.get("securityContext") != after.get("securityContext")
+    if after["resourceType"] == FILE and moved:
+        raise outcome.Forbidden("What a file belongs to can not be changed.")
     if after["resourceType"] != "Communication":
         return
+    if len(after.get("partOf", [])) > 1:
+        raise outcome.Unprocessable("A message belongs to one thread.", expression="Communication.partOf")
     if before is not None and ("partOf" in before) != ("partOf" in after):
         raise outcome.Unprocessable(
             "A thread and a message do not become each other.", expression="Communication.partOf"

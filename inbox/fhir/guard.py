@@ -6,7 +6,7 @@ Reads add the policy's criteria to the query. A write needs one entry that admit
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from . import builtin, bundles, outcome, searchparams, validate
@@ -18,6 +18,28 @@ from .repository import Page, Write, Written
 from .search import SearchRequest, matches, parse
 from .store import Found, Store, conditional
 from .types import Actor, Bundle, Params, Resource, split_reference
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far a search reaches: its scope for the store, and what each group of the scope hides."""
+
+    scope: Scope
+    hidden: tuple[frozenset[str], ...]
+
+    def hides(self, found: Found) -> frozenset[str]:
+        """The fields that every group which admits a row hides."""
+        if not found.groups:
+            return self.hidden[0]
+        return frozenset.intersection(*(one for one, admits in zip(self.hidden, found.groups, strict=True) if admits))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A resource as an actor sees it, and the fields that are hidden from them."""
+
+    resource: Resource
+    hidden: frozenset[str]
 
 
 class Guarded:
@@ -40,7 +62,7 @@ class Guarded:
         self.trail.read("read", type, id, outcome="0" if found else "4")
         if found is None:
             raise self._absent(type, id)
-        return found
+        return found.resource
 
     def vread(self, type: str, id: str, version: str) -> Resource:
         self._typed(type, "vread")
@@ -56,23 +78,23 @@ class Guarded:
         if self._find(type, id, "history") is None:
             raise outcome.Forbidden("You may not read the history of this.")
         self.trail.read("history", type, id)
-        return [seen for version in self.store.history(type, id) if (seen := self._version(version)) is not None]
+        return self._versions(type, id)
 
     def search(self, type: str, params: Params) -> Page:
         self._typed(type, "search")
         request = parse(type, params)
-        entries = self._searchable(request)
-        found = self.store.find(request, self._scope(type, entries))
+        reach = self._searchable(request)
+        found = self.store.find(request, reach.scope)
         self.trail.read("search", type, query="&".join(f"{name}={value}" for name, value in params))
-        return Page([self._seen(type, entries, one) for one in found.rows], found.next, found.total)
+        return Page([self._seen(reach, one).resource for one in found.rows], found.next, found.total)
 
     def newest(self, type: str, params: Params, *, per: str, targets: Iterable[str]) -> dict[str, Resource]:
         self._typed(type, "search")
         request = parse(type, params)
-        entries = self._searchable(request)
-        found = self.store.find_newest(request, self._scope(type, entries), per, list(targets))
+        reach = self._searchable(request, per)
+        found = self.store.find_newest(request, reach.scope, per, list(targets))
         self.trail.read("search", type, query=f"newest per {per}")
-        return {target: self._seen(type, entries, one) for target, one in found.items()}
+        return {target: self._seen(reach, one).resource for target, one in found.items()}
 
     # Writes
 
@@ -137,7 +159,8 @@ class Guarded:
             return bool(entries)
         if interaction == "create":
             return any(not self._judge(entry, None, resource) for entry in entries)
-        return any(self._admits(entry, resource, writing=interaction != "read") for entry in entries)
+        writing = interaction in policies.WRITES
+        return self._draft_rule(resource) and any(self._admits(one, resource, writing=writing) for one in entries)
 
     def may_become(self, before: Resource, after: Resource) -> bool:
         """Whether the policy lets this actor change a resource from one state to another."""
@@ -146,29 +169,27 @@ class Guarded:
 
     def admits(self, resource: Resource) -> bool:
         """Whether this actor's policy admits a resource for reading, judged by the resource alone."""
-        return self._draft_rule(resource) and any(
-            self._admits(entry, resource) for entry in self.policy.allowing(resource["resourceType"], "read")
-        )
+        return self._view(resource, "read") is not None
 
     def _typed(self, type: str, interaction: str) -> None:
+        if type == builtin.FILE and interaction == "search":
+            raise outcome.Invalid("Files are not searched.", expression=type)
         if not self.policy.allowing(type, interaction):
             self.trail.read("refused", type, query=interaction, outcome="4")
             raise outcome.Forbidden()
 
     # Reading, inside
 
-    def _scope(self, type: str, entries: Sequence[Entry]) -> Scope:
-        admits = [(entry, self._admit(entry)) for entry in entries]
-        possible = [(entry, admit) for entry, admit in admits if admit is not None]
+    def _reach(self, entries: Sequence[Entry]) -> Reach:
+        """Everything that these entries admit, entries grouped by what they hide."""
         groups: dict[frozenset[str], list[Admit]] = {}
-        for entry, admit in possible:
-            groups.setdefault(entry.hidden, []).append(admit)
+        for entry in entries:
+            admit = self._admit(entry)
+            if admit is not None:
+                groups.setdefault(entry.hidden, []).append(admit)
+        admits = tuple(admit for group in groups.values() for admit in group)
         needed = tuple(tuple(group) for group in groups.values()) if len(groups) > 1 else ()
-        return Scope(tuple(admit for _, admit in possible), self._profiles, needed)
-
-    def _groups(self, entries: Sequence[Entry]) -> list[frozenset[str]]:
-        """The distinct sets of hidden fields among the entries that can match, in the order of `Scope.groups`."""
-        return list(dict.fromkeys(e.hidden for e in entries if self.parameters.conditions(e, in_sql=True) is not None))
+        return Reach(Scope(admits, self._profiles, needed), tuple(groups))
 
     def _admit(self, entry: Entry) -> Admit | None:
         conditions = self.parameters.conditions(entry, in_sql=True)
@@ -183,38 +204,48 @@ class Guarded:
                 followed.append((target, tuple(one for one in steps if one is not None)))
         return Admit(conditions, entry.follows, tuple(followed)) if followed else None
 
-    def _searchable(self, request: SearchRequest) -> list[Entry]:
-        """The entries that hide nothing of what is searched or sorted by; none is an error, so that nothing leaks."""
+    def _searchable(self, request: SearchRequest, *used: str) -> Reach:
+        """How far a search reaches: by the entries that hide nothing of what is searched or sorted by.
+
+        Where none is left it is an error, so that nothing leaks. `used` names parameters used besides.
+        """
         entries = self.policy.allowing(request.type, "search")
-        used = [condition.param.code for condition in request.conditions] + [code for code, _ in request.sort]
-        for code in used:
+        for code in (*used, *(one.param.code for one in request.conditions), *(code for code, _ in request.sort)):
             elements = searchparams.elements(request.type, code)
-            kept = [e for e in entries if not any(hides(e.hidden, element) for element in elements)]
-            if entries and not kept:
+            entries = [one for one in entries if not any(hides(one.hidden, element) for element in elements)]
+            if not entries:
                 raise outcome.Invalid(f"You may not search by “{code}”.", expression=code)
-            entries = kept
-        return entries
+        return self._reach(entries)
 
-    def _seen(self, type: str, entries: Sequence[Entry], found: Found) -> Resource:
+    def _seen(self, reach: Reach, found: Found) -> Seen:
         """The resource without what every entry that admits it hides."""
-        groups = self._groups(entries)
-        admitting = (
-            [hidden for hidden, admits in zip(groups, found.groups, strict=True) if admits] if found.groups else groups
-        )
-        hidden = frozenset.intersection(*admitting) if admitting else frozenset()
+        hidden = reach.hides(found)
         seen = visible(found.resource, hidden)
-        if type == "Communication":
+        if seen["resourceType"] == "Communication":
             self._threads[f"Communication/{seen['id']}"] = found.resource
-        return seen
+        return Seen(seen, hidden)
 
-    def _find(self, type: str, id: str, interaction: str) -> Resource | None:
+    def _find(self, type: str, id: str, interaction: str) -> Seen | None:
         """What this actor sees of one resource, or None."""
         entries = self.policy.allowing(type, interaction)
         request = parse(type, [("_id", id)]) if validate.valid_id(id) else None
         if request is None or not entries:
             return None
-        found = self.store.find(request, self._scope(type, entries)).rows
-        return self._seen(type, entries, found[0]) if found else None
+        reach = self._reach(entries)
+        found = self.store.find(request, reach.scope).rows
+        if not found or not self._file_rule(found[0].resource):
+            return None
+        return self._seen(reach, found[0])
+
+    def _file_rule(self, resource: Resource) -> bool:
+        """A file is read while a version of its message that this actor may read points to it."""
+        if resource["resourceType"] != builtin.FILE:
+            return True
+        carrier = split_reference(resource.get("securityContext", {}).get("reference", ""))
+        if carrier[0] != "Communication" or (now := self._find(*carrier, "read")) is None:
+            return False
+        versions = self._versions(*carrier) if self._find(*carrier, "history") else [now.resource]
+        return any(f"{builtin.FILE}/{resource['id']}" in builtin.files(one) for one in versions)
 
     def _absent(self, type: str, id: str) -> outcome.FHIRError:
         """Gone for those who could read the last version, else the same as an id that never was."""
@@ -223,20 +254,33 @@ class Guarded:
             return outcome.Gone()
         return outcome.NotFound()
 
-    def _version(self, version: Resource) -> Resource | None:
-        """One version as this actor may see it, judged by itself."""
-        if set(version) <= {"resourceType", "id", "meta"}:
-            return version
-        if not self._draft_rule(version):
+    def _versions(self, type: str, id: str) -> list[Resource]:
+        """The versions that this actor may see, each judged by itself, newest first."""
+        versions = self.store.history(type, id)
+        closed = bool(versions) and builtin.retracted(versions[0]) and not builtin.sent_by(versions[0], self._profiles)
+        found = [
+            one
+            if set(one) <= {"resourceType", "id", "meta"}
+            else self._view(one, "history", impersonal=closed and not builtin.retracted(one))
+            for one in versions
+        ]
+        return [one for one in found if one is not None]
+
+    def _view(self, resource: Resource, interaction: str, *, impersonal: bool = False) -> Resource | None:
+        """A state as this actor may see it, judged by itself; `impersonal` asks for entries that name no person."""
+        if not self._draft_rule(resource):
             return None
-        entries = [e for e in self.policy.allowing(version["resourceType"], "history") if self._admits(e, version)]
-        return visible(version, frozenset.intersection(*(e.hidden for e in entries))) if entries else None
+        entries = [e for e in self.policy.allowing(resource["resourceType"], interaction) if self._admits(e, resource)]
+        hidden = [one.hidden for one in entries if not (impersonal and one.personal)]
+        return visible(resource, frozenset.intersection(*hidden)) if hidden else None
 
     # Judging in memory
 
     def _admits(self, entry: Entry, resource: Resource, *, writing: bool = False) -> bool:
         conditions = self.parameters.conditions(entry, in_sql=False)
         if conditions is None or not matches(SearchRequest(entry.type, conditions), resource):
+            return False
+        if not writing and not self._file_rule(resource):
             return False
         return not entry.follows or self._followed(entry, resource, writing)
 
@@ -262,12 +306,12 @@ class Guarded:
     def _authorise(self, write: Write) -> Write:
         if write.method == "POST":
             return self._authorise_create(write)
-        before = self._writable(write)
+        before, hidden = self._writable(write)
         if write.method == "DELETE":
             if not any(self._admits(e, before, writing=True) for e in self.policy.allowing(write.type, "delete")):
                 raise outcome.Forbidden()
             return write
-        return self._authorise_update(write, before)
+        return self._authorise_update(write, before, hidden)
 
     def _authorise_create(self, write: Write) -> Write:
         assert write.resource is not None
@@ -282,11 +326,15 @@ class Guarded:
         builtin.check(None, write.resource, self._raw)
         return write
 
-    def _writable(self, write: Write) -> Resource:
-        """The present state for an update or delete: 404 when hidden, 403 when the type may not be written, 412."""
+    def _writable(self, write: Write) -> tuple[Resource, frozenset[str]]:
+        """The present state for an update or delete, and what the writer does not see of it.
+
+        404 when it is hidden, 403 when the type may not be written, 412 when it is not the version that was seen.
+        """
         if not self.policy.entries.get(write.type):
             raise outcome.Forbidden()
-        if self._find(write.type, write.id, "read") is None:
+        seen = self._find(write.type, write.id, "read")
+        if seen is None:
             if not self.policy.allowing(write.type, "read"):
                 raise outcome.Forbidden()
             raise self._absent(write.type, write.id)
@@ -295,11 +343,11 @@ class Guarded:
         assert before is not None
         if write.if_match and write.if_match != before["meta"]["versionId"]:
             raise outcome.Stale()
-        return before
+        return before, seen.hidden
 
-    def _authorise_update(self, write: Write, before: Resource) -> Write:
+    def _authorise_update(self, write: Write, before: Resource, hidden: frozenset[str]) -> Write:
         assert write.resource is not None
-        after = self._with_hidden(before, {**write.resource, "id": write.id})
+        after = _with_hidden(before, {**write.resource, "id": write.id}, hidden)
         entries = self.policy.allowing(write.type, "update")
         reasons = [self._judge(entry, before, after) for entry in entries]
         if all(reasons):
@@ -316,20 +364,6 @@ class Guarded:
         self._known_references(before, after)
         builtin.check(before, after, self._raw)
         return Write("PUT", write.type, write.id, after, write.if_match)
-
-    def _with_hidden(self, before: Resource, after: Resource) -> Resource:
-        """The new state with what the writer can not see put back; giving a hidden field is refused."""
-        seen = self._find(before["resourceType"], before["id"], "read") or {}
-        hidden = {name: value for name, value in before.items() if name not in seen}
-        fields = [name for name in after if name in hidden and after[name] != hidden[name]]
-        entries = self.policy.allowing(before["resourceType"], "read")
-        unseen = frozenset.intersection(*(e.hidden for e in entries)) if entries else frozenset()
-        fields += [name for name in after if name not in seen and name not in hidden and hides(unseen, name)]
-        if fields:
-            raise outcome.Unprocessable(
-                f"{fields[0]} can not be changed.", expression=f"{before['resourceType']}.{fields[0]}"
-            )
-        return {**after, **hidden}
 
     def _judge(self, entry: Entry, before: Resource | None, after: Resource) -> str:
         """Empty when this entry admits the whole write, else why not.
@@ -368,11 +402,7 @@ class Guarded:
         return {"before": before or [], "after": after, "thread": thread}, unresolved
 
     def _lists(self, constraint: str) -> Mapping[str, Any]:
-        names = [
-            name
-            for name in ("profiles", "profile", "patients", "patient", "roles", "contacts")
-            if f"%{name}" in constraint
-        ]
+        names = set(policies.VARIABLE.findall(constraint)) & set(policies.LISTS)
         values = {name: self.parameters.values(name) for name in names}
         return {name: value[0] if len(value) == 1 else value for name, value in values.items()}
 
@@ -387,18 +417,19 @@ class Guarded:
             else:
                 type, id = split_reference(reference)
                 seen = self._find(type, id, "read") if type else None
-                self._threads[reference] = self._threads.get(reference) if seen is not None else None
+                self._threads[reference] = self._threads.get(reference) if seen else None
         return self._threads[reference]
 
     def _known_references(self, before: Resource | None, after: Resource) -> None:
         """Every new reference leads to what the writer may know of; else it is unknown, like one that never was."""
-        known = {*self._profiles, *self._pending, *_named(before)}
+        known = {*self._profiles, *self._pending, *self._named(before)}
         for parent in builtin.parents(after):
-            known |= {parent} if self._thread(parent) else set()
-            known |= _named(self._thread(parent))
+            thread = self._thread(parent)
+            known |= {parent, *self._named(thread)} if thread else set()
         asked: dict[str, list[tuple[str, str]]] = {}
-        for path, reference, _ in validate.references(after):
-            type, id = split_reference(reference.get("reference", ""))
+        places = [(path, reference.get("reference", "")) for path, reference, _ in validate.references(after)]
+        for path, target in [*places, *((after["resourceType"], file) for file in builtin.files(after))]:
+            type, id = split_reference(target)
             if type and f"{type}/{id}" not in known:
                 asked.setdefault(type, []).append((path, id))
         for type, wanted in asked.items():
@@ -414,8 +445,17 @@ class Guarded:
         ids = [id for id in ids if validate.valid_id(id)]
         if entries and ids:
             request = parse(type, [("_id", ",".join(ids)), ("_count", "1000")])
-            for found in self.store.find(request, self._scope(type, entries)).rows:
-                yield found.resource
+            for found in self.store.find(request, self._reach(entries).scope).rows:
+                if self._file_rule(found.resource):
+                    yield found.resource
+
+    def _named(self, resource: Resource | None) -> set[str]:
+        """The references and files in what this actor sees of a resource."""
+        seen = self._view(resource, "read") if resource is not None else None
+        if seen is None:
+            return set()
+        references = {"/".join(split_reference(one[1].get("reference", ""))) for one in validate.references(seen)}
+        return references | set(builtin.files(seen))
 
     def _raw(self, reference: str) -> Resource | None:
         return self._pending.get(reference) or self.store.raw(*split_reference(reference))
@@ -425,19 +465,19 @@ class Guarded:
         self.store.lock_condition(write.type, write.if_none_exist)
         self._typed(write.type, "search")
         request = conditional(write)
-        entries = self._searchable(request)
-        found = self.store.find(request, self._scope(write.type, entries)).rows
+        reach = self._searchable(request)
+        found = self.store.find(request, reach.scope).rows
         if len(found) > 1:
             raise outcome.MultipleMatches(f"{len(found)} resources match {write.if_none_exist}.")
-        return self._seen(write.type, entries, found[0]) if found else None
+        return self._seen(reach, found[0]).resource if found else None
 
     def _readable(self, written: Written) -> Written:
-        """What became of a write; its body only if the writer may read it afterwards."""
+        """What became of a write, as the writer sees it; no body where they may not read it afterwards."""
         after = written.resource
-        if after is None or not self.admits(after):
-            return Written(None, written.created, written.unchanged)
-        self._threads[f"{after['resourceType']}/{after['id']}"] = after
-        return written
+        seen = self._view(after, "read") if after is not None else None
+        if after is not None and seen is not None:
+            self._threads[f"{after['resourceType']}/{after['id']}"] = after
+        return Written(seen, written.created, written.unchanged)
 
 
 def connect(actor: Actor, policy: Mapping[str, Any] | None) -> Guarded:
@@ -460,8 +500,9 @@ def _handed_over(entry: Entry, before: Resource | None, after: Resource) -> bool
     return changed <= entry.handover
 
 
-def _named(resource: Resource | None) -> set[str]:
-    """The references that a resource holds."""
-    if resource is None:
-        return set()
-    return {"/".join(split_reference(one[1].get("reference", ""))) for one in validate.references(resource)}
+def _with_hidden(before: Resource, after: Resource, hidden: frozenset[str]) -> Resource:
+    """The new state with what the writer does not see put back; giving a hidden field, right or wrong, is refused."""
+    for name in after:
+        if hides(hidden, name):
+            raise outcome.Unprocessable(f"{name} can not be changed.", expression=f"{before['resourceType']}.{name}")
+    return {**after, **{name: value for name, value in before.items() if hides(hidden, name)}}

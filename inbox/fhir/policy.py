@@ -1,6 +1,7 @@
 """AccessPolicy: FHIR JSON compiled to entries, and the parameters that its criteria name. It decides nothing itself."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
@@ -8,7 +9,7 @@ from typing import Any, Protocol
 
 import fhirpathpy
 
-from . import outcome, r4data, search, searchparams
+from . import builtin, outcome, r4data, search, searchparams
 from .search import Condition, ReferenceValue, TokenValue
 from .terms import PoolThreads, RoleCodes
 from .types import Actor, Resource
@@ -19,6 +20,10 @@ INTERACTIONS = READS | WRITES | {"history-type"}
 PARAMETERS = frozenset(
     {"profile", "profiles", "patient", "patients", "roles", "contacts", "poolThreads", "practice", "thread"}
 )
+LISTS = ("profile", "profiles", "patient", "patients", "roles", "contacts", "poolThreads")
+"""The parameters that a write constraint may name too."""
+VARIABLE = re.compile(r"%`?(\w+)")
+VARIABLES = frozenset({"before", "after", "thread", *LISTS})
 OURS = frozenset({"AccessPolicy", "Bot", "Subscription"})
 """Types that live in tables of their own, not in the store."""
 
@@ -45,6 +50,11 @@ class Entry:
     constraints: tuple[str, ...] = ()
     handover: frozenset[str] = frozenset()
     follows: str = ""
+
+    @property
+    def personal(self) -> bool:
+        """Whether it hangs on who asks; the entries of those who oversee a practice do not."""
+        return bool(self.follows) or any(value.startswith("%") for one in self.criteria for value in one.values)
 
 
 @dataclass(frozen=True)
@@ -76,9 +86,9 @@ def _compile(text: str) -> Policy:
         raise outcome.Invalid("This is not an AccessPolicy.", expression="AccessPolicy")
     entries: dict[str, list[Entry]] = {}
     warnings = []
-    for index, item in enumerate(policy.get("resource", [])):
+    for index, item in enumerate(_list(policy, "resource", "AccessPolicy")):
         entry = _entry(item, f"AccessPolicy.resource[{index}]")
-        if not entry.criteria and not entry.follows:
+        if not entry.criteria and not entry.follows and entry.type != builtin.FILE:
             warnings.append(f"{entry.name} opens every {entry.type} of the practice")
         entries.setdefault(entry.type, []).append(entry)
     found = {type: tuple(group) for type, group in entries.items()}
@@ -113,53 +123,83 @@ def _entry(item: Any, where: str) -> Entry:
     follows = item.get("follows", "")
     if follows:
         _reference_parameter(type, follows, f"{where}.follows")
+    constraints = _list(item, "writeConstraint", where)
     return Entry(
         name=str(item.get("id") or f"{type} {item.get('criteria', '')}".strip()),
         type=type,
         criteria=criteria,
         interactions=_interactions(item, where),
-        hidden=frozenset(item.get("hiddenFields", ())),
-        readonly=tuple(item.get("readonlyFields", ())),
-        constraints=tuple(_constraint(one, f"{where}.writeConstraint") for one in item.get("writeConstraint", ())),
-        handover=frozenset(item.get("handover", ())),
+        hidden=frozenset(_fields(item, "hiddenFields", where)),
+        readonly=tuple(_fields(item, "readonlyFields", where)),
+        constraints=tuple(_constraint(one, f"{where}.writeConstraint") for one in constraints),
+        handover=frozenset(_fields(item, "handover", where)),
         follows=follows,
     )
 
 
+def _list(item: Mapping[str, Any], name: str, where: str) -> list[Any]:
+    found = item.get(name, [])
+    if not isinstance(found, list):
+        raise outcome.Invalid(f"{name} is a list.", expression=f"{where}.{name}")
+    return found
+
+
+def _fields(item: Mapping[str, Any], name: str, where: str) -> list[str]:
+    """Names of elements of the entry's type; a name that is none would hide or keep nothing."""
+    found = _list(item, name, where)
+    shape = r4data.shape(item["resourceType"]) if item["resourceType"] in r4data.RESOURCE_TYPES else None
+    known = {*shape.elements, *(choice + "[x]" for choice, _ in shape.choices)} if shape else None
+    for one in found:
+        if not isinstance(one, str) or one in ("id", "meta", "resourceType") or (known and one not in known):
+            raise outcome.Invalid(f"{one} is not an element that {name} can name.", expression=f"{where}.{name}")
+    return found
+
+
 def _interactions(item: Mapping[str, Any], where: str) -> frozenset[str]:
+    if item.get("readonly") not in (None, True, False):
+        raise outcome.Invalid("readonly is true or false.", expression=f"{where}.readonly")
     if item.get("readonly"):
         return READS
-    named = item.get("interaction")
-    if named is None:
+    if "interaction" not in item:
         return READS | WRITES
+    named = _list(item, "interaction", where)
     for one in named:
         if one not in INTERACTIONS:
             raise outcome.Invalid(f"Unknown interaction {one}.", expression=f"{where}.interaction")
     return frozenset(named)
 
 
-def _criteria(type: str, text: str, where: str) -> tuple[Criterion, ...]:
+def _criteria(type: str, text: Any, where: str) -> tuple[Criterion, ...]:
+    if not isinstance(text, str):
+        raise outcome.Invalid("criteria is a text.", expression=where)
     if not text:
         return ()
     head, _, query = text.partition("?")
     if head != type:
         raise outcome.Invalid(f"The criteria are about {head}, the entry about {type}.", expression=where)
-    found = []
-    for part in query.split("&") if query else []:
-        name, equals, value = part.partition("=")
-        code, _, modifier = name.partition(":")
-        if not equals or not value or "." in code or code.startswith("_has") or modifier not in ("", "not", "missing"):
-            raise outcome.Invalid(
-                f"“{part}” can not be enforced: plain parameters, :not and :missing only.", expression=where
-            )
-        criterion = Criterion(code, modifier, tuple(value.split(",")))
-        for one in criterion.values:
-            if one.startswith("%") and one[1:] not in PARAMETERS:
-                raise outcome.Invalid(f"Unknown parameter {one} in “{part}”.", expression=where)
-        literal = [one for one in criterion.values if not one.startswith("%")]
+    return tuple(_criterion(type, part, where) for part in query.split("&")) if query else ()
+
+
+def _criterion(type: str, part: str, where: str) -> Criterion:
+    name, equals, value = part.partition("=")
+    code, _, modifier = name.partition(":")
+    if not equals or not value or "." in code or code.startswith("_has") or modifier not in ("", "not", "missing"):
+        raise outcome.Invalid(
+            f"“{part}” can not be enforced: plain parameters, :not and :missing only.", expression=where
+        )
+    criterion = Criterion(code, modifier, tuple(value.split(",")))
+    literal = [one for one in criterion.values if not one.startswith("%")]
+    for one in set(criterion.values) - set(literal):
+        if one[1:] not in PARAMETERS:
+            raise outcome.Invalid(f"Unknown parameter {one} in “{part}”.", expression=where)
+        parameter = searchparams.parameter(type, code)
+        if modifier == "missing" or (parameter is not None and parameter.type not in ("reference", "token")):
+            raise outcome.Invalid(f"“{part}” can not be enforced: {one} is no value for it.", expression=where)
+    try:
         search.parse(type, [(name, ",".join(literal) or ("Patient/1" if code != "_id" else "1"))])
-        found.append(criterion)
-    return tuple(found)
+    except outcome.Invalid as error:
+        raise outcome.Invalid(f"“{part}” can not be enforced: {error.text}", expression=where) from error
+    return criterion
 
 
 def _reference_parameter(type: str, code: str, where: str) -> None:
@@ -168,12 +208,15 @@ def _reference_parameter(type: str, code: str, where: str) -> None:
         raise outcome.Invalid(f"{type} has no reference parameter {code} to follow.", expression=where)
 
 
-def _constraint(item: Mapping[str, Any], where: str) -> str:
-    text = str(item.get("expression", ""))
+def _constraint(item: Any, where: str) -> str:
+    text = str(item.get("expression", "")) if isinstance(item, dict) else ""
     try:
         _fhirpath(text)
     except Exception as error:  # the parser's own errors are many
         raise outcome.Invalid(f"“{text}” is not FHIRPath.", expression=where) from error
+    for name in VARIABLE.findall(text):
+        if name not in VARIABLES:
+            raise outcome.Invalid(f"Unknown variable %{name} in “{text}”.", expression=where)
     return text
 
 
@@ -268,7 +311,7 @@ class Parameters:
         for name in (value[1:] for value in criterion.values if value.startswith("%")):
             values = (
                 self._computed(name)
-                if in_sql and name in ("roles", "poolThreads")
+                if in_sql and name in ("roles", "poolThreads") and not criterion.modifier
                 else self._values(type, criterion, name)
             )
             if not values:
