@@ -56,9 +56,10 @@ class MessageForm(forms.Form):
         return MessageForm(initial={**kept, "seen": seen})
 
     @classmethod
-    def fresh(cls, *, seen: str = "", text: str = "") -> "MessageForm":
-        """An unsent message, empty but for `text`."""
-        return cls(initial={"client_id": new_client_id(), "seen": seen, "text": text})
+    def fresh(cls, *, seen: str = "", text: str = "", in_response_to: str = "") -> "MessageForm":
+        """An unsent message, empty but for `text`; `in_response_to` is the id of the message that it answers."""
+        words = {"client_id": new_client_id(), "seen": seen, "text": text, "in_response_to": in_response_to}
+        return cls(initial=words)
 
 
 class ThreadForm(forms.Form):

@@ -25,6 +25,8 @@ urlpatterns = [
     page("threads/<str:thread_id>/reopen/", threads.reopen, "reopen"),
     page("threads/<str:thread_id>/people/", participants.show, "people"),
     page("threads/<str:thread_id>/people/remove/", participants.remove, "remove"),
+    page("threads/<str:thread_id>/mistake/", threads.mistake, "mistake"),
+    page("threads/<str:thread_id>/patient/", threads.patient, "patient"),
     page("threads/<str:thread_id>/leave/", participants.leave, "leave"),
     page("people/", people.options, "people-options"),
     path("healthz", health.alive, name="healthz"),

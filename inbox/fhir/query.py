@@ -84,7 +84,7 @@ def page(
         return Sql("", ())
     union = Sql.join(" UNION ", [Sql("SELECT * FROM (") + arm + Sql(f") a{i}") for i, arm in enumerate(arms)])
     inner = union if len(arms) > 1 else arms[0]
-    groups = _group_columns(practice, request.type, scope)
+    groups = _group_columns(practice, request, scope)
     return (
         Sql(f"SELECT {COLUMNS}, u.k")
         + groups
@@ -125,7 +125,7 @@ def newest(practice: int, request: SearchRequest, scope: Scope | None, per: str,
         + (Sql(" AND ") + where if where.text else Sql(""))
         + Sql(f" ORDER BY d.{key.column} {key.order}, d.resource_id {key.order} LIMIT 1")
     )
-    groups = _group_columns(practice, request.type, scope)
+    groups = _group_columns(practice, request, scope)
     return (
         Sql(f"SELECT {COLUMNS}, u.target")
         + groups
@@ -269,6 +269,10 @@ def _follows(practice: int, type: str, admit: Admit, r: str) -> Sql:
     return Sql("(") + (Sql.join(" OR ", steps) if steps else Sql("1 = 0")) + Sql(")")
 
 
-def _group_columns(practice: int, type: str, scope: Scope | None) -> Sql:
-    columns = [Sql(", ") + _any(practice, type, group, "r") for group in (scope.groups if scope else ())]
+def _group_columns(practice: int, request: SearchRequest, scope: Scope | None) -> Sql:
+    """A boolean for each group; of a group that the search itself implies the data need not be asked."""
+    columns = []
+    for group in scope.groups if scope else ():
+        implied = any(not one.follows and logic.implied(one.conditions, request.conditions) for one in group)
+        columns.append(Sql(", true") if implied else Sql(", ") + _any(practice, request.type, group, "r"))
     return Sql.join("", columns)

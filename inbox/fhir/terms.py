@@ -200,7 +200,8 @@ def _pool(practice: int, value: PoolThreads) -> Sql:
         + _roles(practice, value.profile)
         + Sql(
             ") AND k.id = q.resource_id AND k.status = 'requested'"
-            " AND NOT EXISTS (SELECT 1 FROM inbox_referenceindex w WHERE w.resource_id = k.id AND w.param = 'Task.owner')"
+            " AND NOT EXISTS (SELECT 1 FROM inbox_referenceindex w"
+            " WHERE w.resource_id = k.id AND w.param = 'Task.owner')"
             " AND NOT EXISTS (SELECT 1 FROM inbox_tokenindex c WHERE c.resource_id = k.id AND c.param = 'Task.code'"
             " AND c.code = %s)"
             " AND f.resource_id = k.id AND f.param = 'Task.focus'",

@@ -292,7 +292,8 @@ def send(
     written = repo.create(message, if_none_exist=condition)
     if written.unchanged and written.resource is not None:
         return _repeated(repo, written.resource, text)
-    return _message(repo.actor, written.resource or {**message, "id": ""}, {})
+    stored = written.resource or {**message, "id": ""}
+    return _message(repo.actor, stored, _quotes(repo, [stored]))
 
 
 def client_condition(repo: Repository, client_id: str) -> str:

@@ -13,7 +13,7 @@ from inbox.http import InboxRequest
 from inbox.services import messages, threads
 from inbox.services.messages import Item
 from inbox.views import shell
-from inbox.views.threads import conversation
+from inbox.views.threads import answered, conversation
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -77,5 +77,6 @@ def _not_sent(
     thread = threads.get(request.repo, thread_id)
     if request.htmx.target != "composer":
         return conversation(request, thread, form=form, status=status, **more)
-    context = {"thread": thread, "form": form, "errors": form.errors.get("text", []), **more}
+    errors: list[str] = form.errors.get("text", [])
+    context = {"thread": thread, "form": form, "errors": errors, "answered": answered(request, thread_id, form), **more}
     return shell.page(request, "thread.html", context, fragments=("composer",), status=status)

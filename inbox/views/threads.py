@@ -16,6 +16,7 @@ from inbox.fhir import outcome
 from inbox.forms import MessageForm, ThreadForm, new_client_id
 from inbox.http import InboxRequest
 from inbox.services import messages, people, receipts, threads
+from inbox.services.messages import Quote
 from inbox.services.threads import ListFilter, Thread
 from inbox.views import shell
 from inbox.views.people import pickers
@@ -29,8 +30,9 @@ def index(request: InboxRequest) -> HttpResponse:
 
 @require_safe
 def show(request: InboxRequest, thread_id: str) -> HttpResponse:
-    """One conversation, beside the list and the patient; `?before=` begins it at an older message."""
-    response = conversation(request, threads.get(request.repo, thread_id))
+    """One conversation; `?before=` begins it at an older message, `?reply_to=` answers one message."""
+    form = MessageForm.fresh(in_response_to=request.GET.get("reply_to", ""))
+    response = conversation(request, threads.get(request.repo, thread_id), form=form)
     return trigger_client_event(response, "inbox:read") if request.htmx else response
 
 
@@ -63,7 +65,7 @@ def sent(request: InboxRequest, thread_id: str) -> HttpResponse:
 def close(request: InboxRequest, thread_id: str) -> HttpResponse:
     """Close a thread; asks first when something came that its reader has not seen."""
     thread = threads.get(request.repo, thread_id)
-    if "anyway" not in request.POST and receipts.unread_among(request.repo, [thread.reference]):
+    if thread.may_close and "anyway" not in request.POST and receipts.unread_among(request.repo, [thread.reference]):
         return conversation(request, thread, status=409, asks="close")
     try:
         threads.close(request.repo, thread_id, version=request.POST.get("version", ""))
@@ -87,6 +89,33 @@ def reopen(request: InboxRequest, thread_id: str) -> HttpResponse:
     return shell.go(request, "thread", thread_id)
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
+def mistake(request: InboxRequest, thread_id: str) -> HttpResponse:
+    """Say why a thread was opened by mistake; it then leaves every list."""
+    thread = threads.get(request.repo, thread_id)
+    reason, error = request.POST.get("reason", ""), ""
+    if request.method == "POST":
+        try:
+            threads.mistake(request.repo, thread_id, reason)
+            notices.success(request, _("The thread is marked as opened by mistake."))
+            return redirect("threads")
+        except outcome.Unprocessable as refused:
+            error = refused.text
+    elif not thread.may_mistake:
+        raise outcome.Forbidden()
+    context = {"thread": thread, "reason": reason, "error": error, **beside(request, thread), **listing(request)}
+    return shell.page(request, "mistake.html", context, fragments=("conversation",), status=422 if error else 200)
+
+
+@require_safe
+def patient(request: InboxRequest, thread_id: str) -> HttpResponse:
+    """The rest of the patient panel, which htmx asks for after the page; without it, the page with all of the panel."""
+    thread = threads.get(request.repo, thread_id)
+    if not request.htmx:
+        return conversation(request, thread, whole_panel=True)
+    return shell.private(render(request, "clinic/_patient_more.html", {"thread": thread, **beside(request, thread)}))
+
+
 @require_safe
 def unread(request: InboxRequest) -> HttpResponse:
     """The badge alone."""
@@ -104,11 +133,18 @@ def conversation(
         "timeline": timeline,
         "form": form.again(timeline.newest_id) if form else MessageForm.fresh(seen=timeline.newest_id),
         "errors": form.errors.get("text", []) if form else [],
+        "answered": answered(request, thread.id, form),
         **beside(request, thread),
         **listing(request),
         **more,
     }
-    return shell.page(request, "thread.html", context, fragments=("conversation",), status=status)
+    return shell.page(request, "thread.html", context, fragments=("conversation", "composer"), status=status)
+
+
+def answered(request: InboxRequest, thread_id: str, form: MessageForm | None) -> Quote | None:
+    """The message that the one being written answers, if it answers one."""
+    id = str(form["in_response_to"].value() or "") if form else ""
+    return messages.quoted(request.repo, thread_id, id) if id else None
 
 
 def beside(request: InboxRequest, thread: Thread) -> dict[str, Any]:

@@ -74,17 +74,15 @@ def resource(type: str, id: str, /, **elements: Any) -> Resource:
 
 
 def header(*recipients: str, id: str = "", **elements: Any) -> Resource:
-    return communication(id, recipient=refs(*recipients), **{"topic": {"text": f"About {id or 'it'}"}, **elements})
+    return communication(id, **{"recipient": refs(*recipients), "topic": {"text": f"About {id or 'it'}"}, **elements})
 
 
 def message(thread: str, *recipients: str, id: str = "", **elements: Any) -> Resource:
-    text = {"payload": [{"contentString": f"Text of {id or 'a message'}"}]}
-    return communication(
-        id, partOf=refs(f"Communication/{thread}"), recipient=refs(*recipients), **{**text, **elements}
-    )
+    parent, text = refs(f"Communication/{thread}"), [{"contentString": f"Text of {id or 'a message'}"}]
+    return communication(id, **{"partOf": parent, "recipient": refs(*recipients), "payload": text, **elements})
 
 
-def task(thread: str, id: str = "", **elements: Any) -> Resource:
+def task(thread: str, id: str = "", /, **elements: Any) -> Resource:
     defaults = {"status": "requested", "intent": "order", "code": code("answer"), "priority": "routine"}
     return resource("Task", id, **{**defaults, "focus": ref(f"Communication/{thread}"), **elements})
 
@@ -250,39 +248,71 @@ def _threads() -> list[Resource]:
         header(HOMER, ALICE, id="TP", category=[code("patient-only")], **ASIDE),
         header(HOMER, ALICE, id="TX", status="entered-in-error", statusReason={"text": "wrong patient"}),
         header(HOMER, ALICE, BOB, id="TC", status="completed"),
-        header(ALICE, MARGE_HOMER, id="TM"),
+        header(ALICE, MARGE_HOMER, id="TM", **ASIDE),
+        header(HOMER, BOB, id="TL"),
+        header(ALICE, id="TH", sender=ref(HOMER)),
+        header(ALICE, id="TZ", sender=ref(MARGE_HOMER)),
+        header(ALICE, HOMER, id="TW", sender=ref(WEBHOOK)),
+        recent(header(HOMER, ALICE, id="TF", sender=ref(HOMER))),
+        recent(header(BART, MARGE_BART, id="TB", sender=ref(MARGE_BART), subject=ref(BART))),
+        header(HOMER, ALICE, id="d-thread", status="preparation"),
+        header(id="d-thread-homer", status="preparation", sender=ref(HOMER)),
+        header(id="d-thread-marge", status="preparation", sender=ref(MARGE_HOMER)),
     ]
 
 
 def _messages() -> list[Resource]:
-    homers = {"sender": ref(HOMER)}
+    homers, marges, barts = {"sender": ref(HOMER)}, {"sender": ref(MARGE_HOMER)}, {"subject": ref(BART)}
+    gone: dict[str, Any] = {"status": "entered-in-error", "payload": None}
+    sent = [{"system": "https://clinic.example/sent", "value": "42"}]
     return [
         message("T1", ALICE, BOB, id="m1", **homers, payload=attached("b1"), note=ASIDE["note"]),
-        note(
-            "T1",
-            BOB,
-            id="m2",
-            payload=attached("b2"),
-            identifier=[{"system": "https://clinic.example/sent", "value": "42"}],
-        ),
+        note("T1", BOB, id="m2", payload=attached("b2"), identifier=sent),
         message("T1", HOMER, BOB, id="m3"),
         message("T1", BOB, id="m4", **homers, category=[code("patient-only")]),
-        message("T1", HOMER, BOB, id="m5", status="entered-in-error", payload=None, **ASIDE),
-        message("T1", ALICE, BOB, id="m6", **homers, status="entered-in-error", payload=None),
+        message("T1", HOMER, BOB, id="m5", **gone, **ASIDE),
+        message("T1", ALICE, BOB, id="m6", **homers, **gone),
+        note("T1", BOB, HOMER, id="m7", **gone),
+        note("T1", BOB, id="m8", **homers),
+        message("T1", BOB, id="m9"),
+        message("T1", ALICE, id="m10", **homers, subject=ref(NED)),
         note("T2", BOB, id="i1"),
         message("T3", BOB, id="y1", sender=ref(NED), subject=ref(NED)),
-        message("TK", BART, id="k1", subject=ref(BART)),
-        message("TK", ALICE, id="k2", sender=ref(BART), subject=ref(BART)),
-        message("TK", ALICE, id="k3", sender=ref(MARGE_BART), subject=ref(BART)),
-        message("TP", HOMER, id="p1", category=[code("patient-only")]),
-        message("TM", ALICE, id="z1", sender=ref(MARGE_HOMER)),
-        message("TM", MARGE_HOMER, id="z2"),
-        message("TM", MARGE_HOMER, id="z3", status="entered-in-error", payload=None),
-        message("T1", id="d1", status="preparation"),
-        message("T1", id="d-homer", status="preparation", **homers),
-        message("TM", id="d-marge", status="preparation", sender=ref(MARGE_HOMER)),
+        message("T3", NED, id="y2", sender=ref(BOB), subject=ref(NED), **gone),
         message("T3", HOMER, BOB, id="stray", sender=ref(BOB), subject=ref(NED), category=[code("internal")]),
+        message("TK", BART, id="k1", **barts),
+        message("TK", ALICE, id="k2", sender=ref(BART), **barts),
+        message("TK", ALICE, id="k3", sender=ref(MARGE_BART), **barts, **ASIDE),
+        message("TP", HOMER, id="p1", category=[code("patient-only")]),
+        message("TM", ALICE, id="z1", **marges, **ASIDE),
+        message("TM", MARGE_HOMER, id="z2"),
+        message("TM", MARGE_HOMER, id="z3", **gone),
+        message("TM", MARGE_HOMER, id="z4", subject=ref(NED)),
+        message("TM", MARGE_HOMER, id="z5", category=[code("patient-only")]),
+        message("TM", ALICE, id="z6", **marges, subject=ref(NED)),
+        note("TM", ALICE, id="z7", **marges),
+        *_recent_messages(),
+        message("T1", id="d1", status="preparation"),
+        message("TM", id="d-marge", status="preparation", **marges),
     ]
+
+
+def _recent_messages() -> list[Resource]:
+    """What their senders may still take back, and what lies beside it."""
+    homers, marges = {"sender": ref(HOMER)}, {"sender": ref(MARGE_BART), "subject": ref(BART)}
+    gone: dict[str, Any] = {"status": "entered-in-error", "payload": None}
+    found = [
+        message("T1", ALICE, BOB, id="new-homer", **homers),
+        message("T1", ALICE, BOB, id="new-homer-gone", **homers, **gone),
+        message("T1", id="d-homer", status="preparation", **homers),
+        message("T1", HOMER, BOB, id="new-alice"),
+        message("TK", ALICE, id="new-marge", **marges),
+        message("TK", ALICE, id="new-marge-gone", **marges, **gone),
+        message("TK", id="d-marge-bart", status="preparation", **marges),
+        message("TK", ALICE, id="new-marge-other", sender=ref(MARGE_BART)),
+        message("TK", ALICE, id="new-bart", sender=ref(BART), subject=ref(BART)),
+    ]
+    return [recent(one) for one in found]
 
 
 def _files() -> list[Resource]:
@@ -319,7 +349,10 @@ def _tasks() -> list[Resource]:
         task("T2", "p5", status="accepted", owner=ref(BOB), performerType=[code("doctor")]),
         task("T2", "p6", status="draft", **by_nurses),
         task("T2", "p7", owner=ref(BOB), **by_nurses),
-        task("T2", "p8", status="draft", owner=None, **by_nurses, code=code(RECEIPT)),
+        task("T3", "p10", owner=ref(BOB), **by_nurses),
+        task("T3", "p11", status="draft", **by_nurses),
+        task("TX", "p12", **by_nurses),
+        task("T3", "p13", focus=None, **by_nurses),
         task("T1", "homers", owner=ref(HOMER), **remarks),
         task("TM", "marges", owner=ref(MARGE_HOMER)),
     ]
@@ -339,6 +372,7 @@ def _traces() -> list[Resource]:
         provenance("pv1", "Task/r1", ALICE),
         provenance("pv2", "Communication/T2", BOB),
         provenance("pv3", "Patient/homer", ALICE),
+        provenance("pv4", "Communication/T2", CHARLIE),
     ]
 
 
@@ -354,9 +388,11 @@ def second_versions() -> list[Resource]:
     return [first, {**message("T1", BOB, HOMER, id="v1"), "priority": "routine"}]
 
 
+def recent(found: Resource) -> Resource:
+    """As if it had been written just now."""
+    return stamped(found, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
 def stamped(found: Resource, when: str = BEFORE) -> Resource:
-    return {**found, "meta": {"lastUpdated": when}}
-
-
-def today() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Last written then, unless it says when itself."""
+    return {"meta": {"lastUpdated": when}, **found}
