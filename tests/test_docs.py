@@ -35,7 +35,8 @@ def test_the_map_names_every_place_and_no_other() -> None:
     named = {row[0].rstrip("/") for row in table("map")}
     inside = {f"inbox/{one.name}" for one in (ROOT / "inbox").iterdir() if one.suffix == ".py" or one.is_dir()}
     inside -= {"inbox/__init__.py", "inbox/__pycache__"}
-    tops = {name for name in ("accounts", "templates", "static", "tests", "docs", "deploy", "locale") if (ROOT / name).is_dir()}
+    folders = ("accounts", "templates", "static", "tests", "docs", "deploy", "locale")
+    tops = {name for name in folders if (ROOT / name).is_dir()}
     assert named == inside | tops
 
 

@@ -77,6 +77,11 @@ def _not_sent(
     thread = threads.get(request.repo, thread_id)
     if request.htmx.target != "composer":
         return conversation(request, thread, form=form, status=status, **more)
-    errors: list[str] = form.errors.get("text", [])
-    context = {"thread": thread, "form": form, "errors": errors, "answered": answered(request, thread_id, form), **more}
+    context = {
+        "thread": thread,
+        "form": form,
+        "errors": form.errors.get("text", []),
+        "answered": answered(request, thread_id, form),
+        **more,
+    }
     return shell.page(request, "thread.html", context, fragments=("composer",), status=status)

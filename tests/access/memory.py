@@ -1,10 +1,9 @@
 """A store in memory that never changes: what the guard asks for, answered from lists. For thousands of judgements."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from inbox.fhir import builtin, rows
 from inbox.fhir.query import Admit, Scope
@@ -15,6 +14,8 @@ from inbox.fhir.terms import PoolThreads, RoleCodes
 from inbox.fhir.types import Actor, Resource
 
 from . import world
+
+T = TypeVar("T")
 
 
 class Memory:
@@ -129,9 +130,8 @@ class MemoryStore:
         meta = {"versionId": "9", "lastUpdated": rows.instant(rows.now())}
         return Written({**write.resource, "id": write.id, "meta": meta}, created=write.method == "POST")
 
-    @contextmanager
-    def atomic(self) -> Iterator[None]:
-        yield
+    def atomically(self, work: Callable[[], T]) -> T:
+        return work()
 
     def lock_parents(self, resources: Iterable[Resource]) -> None:
         pass
@@ -163,7 +163,7 @@ class MemoryStore:
         for one in self.memory.of("Task"):
             wanted = {found for concept in one.get("performerType", []) for found in _codes(concept)}
             unclaimed = one["status"] == "requested" and "owner" not in one
-            if unclaimed and wanted & mine and "read-receipt" not in _codes(one["code"]):
+            if "focus" in one and unclaimed and wanted & mine and "read-receipt" not in _codes(one["code"]):
                 threads.add(one["focus"]["reference"])
         return sorted(threads)
 

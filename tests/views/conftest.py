@@ -26,7 +26,8 @@ def visit(practice: Practice) -> Visit:
 
     def sign_in(name: str, **options: bool) -> Client:
         profile, policy = PEOPLE[name]
-        user, _ = get_user_model().objects.get_or_create(email=f"{name}@clinic.example", defaults={"name": name.title()})
+        email = f"{name}@clinic.example"
+        user, _ = get_user_model().objects.get_or_create(email=email, defaults={"name": name.title()})
         Membership.objects.get_or_create(
             user=user,
             practice=practice,
