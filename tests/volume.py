@@ -27,7 +27,7 @@ def threads(
     writes = (
         Write("PUT", one["resourceType"], one["id"], one)
         for number, id in enumerate(found)
-        for one in _thread(id, people, number, messages, closed=number % closed_every == 0)
+        for one in _thread(id, people, number, messages, closed=number % closed_every == closed_every - 1)
     )
     while chunk := list(islice(writes, CHUNK)):
         Unit(Actor(practice.pk, SYSTEM), trusted=True, stamps=True, derive=False, known=_Everything()).run(chunk)

@@ -65,20 +65,23 @@ class Guarded:
         return found.resource
 
     def vread(self, type: str, id: str, version: str) -> Resource:
-        self._typed(type, "vread")
-        for one in self.history(type, id):
+        for one in self._past(type, id, "vread"):
             if one["meta"]["versionId"] == version:
                 return one
         raise outcome.NotFound()
 
     def history(self, type: str, id: str) -> list[Resource]:
+        return self._past(type, id, "history")
+
+    def _past(self, type: str, id: str, interaction: str) -> list[Resource]:
+        """The versions of what may be read now and whose past is open by an entry with this interaction."""
         self._typed(type, "read")
         if self._find(type, id, "read") is None:
             raise self._absent(type, id)
-        if self._find(type, id, "history") is None:
-            raise outcome.Forbidden("You may not read the history of this.")
-        self.trail.read("history", type, id)
-        return self._versions(type, id)
+        if self._find(type, id, interaction) is None:
+            raise outcome.Forbidden("You may not read earlier versions of this.")
+        self.trail.read(interaction, type, id)
+        return self._versions(type, id, interaction)
 
     def search(self, type: str, params: Params) -> Page:
         self._typed(type, "search")
@@ -244,7 +247,7 @@ class Guarded:
         carrier = split_reference(resource.get("securityContext", {}).get("reference", ""))
         if carrier[0] != "Communication" or (now := self._find(*carrier, "read")) is None:
             return False
-        versions = self._versions(*carrier) if self._find(*carrier, "history") else [now.resource]
+        versions = self._versions(*carrier, "history") if self._find(*carrier, "history") else [now.resource]
         return any(f"{builtin.FILE}/{resource['id']}" in builtin.files(one) for one in versions)
 
     def _absent(self, type: str, id: str) -> outcome.FHIRError:
@@ -254,14 +257,14 @@ class Guarded:
             return outcome.Gone()
         return outcome.NotFound()
 
-    def _versions(self, type: str, id: str) -> list[Resource]:
+    def _versions(self, type: str, id: str, interaction: str) -> list[Resource]:
         """The versions that this actor may see, each judged by itself, newest first."""
         versions = self.store.history(type, id)
         closed = bool(versions) and builtin.retracted(versions[0]) and not builtin.sent_by(versions[0], self._profiles)
         found = [
             one
             if set(one) <= {"resourceType", "id", "meta"}
-            else self._view(one, "history", impersonal=closed and not builtin.retracted(one))
+            else self._view(one, interaction, impersonal=closed and not builtin.retracted(one))
             for one in versions
         ]
         return [one for one in found if one is not None]

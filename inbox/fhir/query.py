@@ -125,16 +125,14 @@ def newest(practice: int, request: SearchRequest, scope: Scope | None, per: str,
         + (Sql(" AND ") + where if where.text else Sql(""))
         + Sql(f" ORDER BY d.{key.column} {key.order}, d.resource_id {key.order} LIMIT 1")
     )
-    groups = _group_columns(practice, request, scope)
+    found = Sql("WITH u AS MATERIALIZED (SELECT j.c0 AS target, (") + inner
+    # Without MATERIALIZED PostgreSQL reads the whole table once to look up these few rows.
     return (
-        Sql(f"SELECT {COLUMNS}, u.target")
-        + groups
-        + Sql(" FROM (SELECT j.c0 AS target, (")
-        + inner
-        + Sql(
-            f") AS id FROM {sql.rows_sql(['text'])}) u CROSS JOIN inbox_resource r WHERE r.id = u.id",
-            sql.dump([[t] for t in targets]),
-        )
+        found
+        + Sql(f") AS id FROM {sql.rows_sql(['text'])}) ", sql.dump([[t] for t in targets]))
+        + Sql(f"SELECT {COLUMNS}, u.target")
+        + _group_columns(practice, request, scope)
+        + Sql(" FROM u CROSS JOIN inbox_resource r WHERE r.id = u.id")
     )
 
 

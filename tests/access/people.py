@@ -7,10 +7,24 @@ from typing import Any
 
 from inbox.fhir import outcome
 from inbox.fhir.guard import Guarded
+from inbox.fhir.policy import OURS
+from inbox.fhir.r4data import RESOURCE_TYPES
 from inbox.fhir.repository import Written
 from inbox.fhir.types import Params, Resource, split_reference
 
 Change = Callable[[Resource], None]
+
+INTERACTIONS = {
+    "read": "r",
+    "vread": "v",
+    "search": "s",
+    "history": "h",
+    "create": "c",
+    "update": "u",
+    "delete": "d",
+    "history-type": "t",
+}
+TYPES = sorted(RESOURCE_TYPES | OURS)
 
 
 @dataclass(frozen=True)
@@ -69,6 +83,15 @@ class Person:
             return [one["meta"]["versionId"] for one in self.connect().history(*split_reference(reference))]
         except outcome.FHIRError as error:
             return error.status
+
+    def vread(self, reference: str, version: str) -> int:
+        return status(lambda: self.connect().vread(*split_reference(reference), version))
+
+    def may(self) -> dict[str, str]:
+        """The interactions open on each type at all, by their letters."""
+        guard = self.connect()
+        found = {type: "".join(INTERACTIONS[one] for one in INTERACTIONS if guard.may(one, type)) for type in TYPES}
+        return {type: letters for type, letters in found.items() if letters}
 
     def finds(self, type: str, *params: tuple[str, str]) -> list[str] | int:
         try:

@@ -32,6 +32,8 @@ from .world import (
     ref,
     refs,
     resource,
+    second_versions,
+    springfield,
     task,
 )
 
@@ -57,12 +59,6 @@ T = "Communication/"
 DISPLAY = {"display": "somebody"}
 FALSE = [{"contentString": "I never said that"}]
 REASON = {"text": "wrong patient"}
-
-
-def reads(who: str, found: str, *references: str) -> Iterator[Probe]:
-    """Which of these are read: `found` names those that are, the others are 404."""
-    for one in references:
-        yield Probe(who, f"reads {one}", lambda p, one=one: p.reads(one), 200 if one in found.split() else 404)
 
 
 def sees(who: str, *references: str, unseen: str = "") -> Iterator[Probe]:
@@ -94,25 +90,34 @@ def deletes(who: str, reference: str, expected: int = 200) -> Probe:
     return Probe(who, f"deletes {reference}: {expected}", lambda p: p.deletes(reference), expected)
 
 
-def history(who: str, reference: str, expected: object) -> Probe:
-    return Probe(who, f"reads the history of {reference}", lambda p: p.versions(reference), expected)
+def history(who: str, reference: str, expected: list[str] | int) -> Iterator[Probe]:
+    """The versions in the history, or the status of the refusal; the first of them is read by itself alike."""
+    yield Probe(who, f"reads the history of {reference}", lambda p: p.versions(reference), expected)
+    version, answer = (expected[0], 200) if isinstance(expected, list) else ("1", expected)
+    yield Probe(who, f"reads version {version} of {reference}", lambda p: p.vread(reference, version), answer)
+
+
+def finds(who: str, type: str, *ids: str) -> Probe:
+    """A search without parameters: everything that may be read, and nothing else."""
+    found = sorted(" ".join(ids).split())
+    return Probe(who, f"finds {len(found)} of {type}", lambda p: p.finds(type), found)
 
 
 def clinician_threads() -> Iterator[Probe]:
     yield from sees("alice", T + "T1", T + "T2", T + "TK", T + "TC", unseen="Communication/T3 Communication/TX")
     yield from sees("bob", T + "m1", T + "m2", T + "m3", T + "m5", T + "T1", unseen="Communication/d1")
-    yield from sees("alice", T + "m3", T + "m2", T + "d1", T + "d-thread", unseen="Communication/TL Communication/y1")
+    yield from sees("alice", T + "m3", T + "m2", T + "d1", T + "d-empty", unseen="Communication/TL Communication/y1")
     yield from sees("charlie", unseen="Communication/T1 Communication/m1 Communication/m5 Communication/m3")
     yield from sees("nora", T + "T3", T + "y1", unseen="Communication/T1 Communication/m1 Communication/TX")
     yield from [
-        history("alice", T + "T1", ["1"]),
-        history("alice", T + "m1", ["1"]),
-        history("bob", T + "m1", ["1"]),
-        history("alice", T + "m3", ["1"]),
-        history("bob", T + "m5", 403),
-        history("alice", T + "m6", 403),
-        history("alice", T + "m5", ["1"]),
-        history("nora", T + "T3", 403),
+        *history("alice", T + "T1", ["1"]),
+        *history("alice", T + "m1", ["1"]),
+        *history("bob", T + "m1", ["1"]),
+        *history("alice", T + "m3", ["1"]),
+        *history("bob", T + "m5", 403),
+        *history("alice", T + "m6", 403),
+        *history("alice", T + "m5", ["1"]),
+        *history("nora", T + "T3", 403),
         deletes("alice", T + "d1"),
         deletes("alice", T + "m3", 403),
         deletes("bob", T + "d1", 404),
@@ -187,15 +192,15 @@ def clinician_messages() -> Iterator[Probe]:
 
 def clinician_tasks() -> Iterator[Probe]:
     yield from sees("charlie", "Task/o2", unseen="Task/r2 Task/r1")
-    yield history("charlie", "Task/o2", ["1"])
+    yield from history("charlie", "Task/o2", ["1"])
     yield from sees(
         "nora", "Task/p1", "Task/p3", "Task/p12", "Task/p13", unseen="Task/p2 Task/p4 Task/p5 Task/p6 Task/p7"
     )
     yield hides("nora", "Task/p3", "note", "input", "output", "description")
-    yield history("nora", "Task/p13", ["1"])
-    yield history("nora", "Task/p3", 403)
+    yield from history("nora", "Task/p13", ["1"])
+    yield from history("nora", "Task/p3", 403)
     yield from sees("alice", "Task/rr-homer", "Task/r1", unseen="Task/p1")
-    yield history("alice", "Task/rr-homer", ["1"])
+    yield from history("alice", "Task/rr-homer", ["1"])
     away = {"status": "requested"}
     mine = {"owner": ref(NORA), "status": "accepted"}
     yield from [
@@ -251,8 +256,8 @@ def clinician_papers() -> Iterator[Probe]:
     yield from sees("charlie", "DocumentReference/letter", unseen="DocumentReference/letter-internal")
     yield from sees("alice", "DocumentReference/letter-alice")
     yield from sees("charlie", unseen="DocumentReference/letter-alice Binary/b1 Binary/b-new")
-    yield history("alice", "Encounter/visit", ["1"])
-    yield history("alice", "DocumentReference/letter-alice", ["1"])
+    yield from history("alice", "Encounter/visit", ["1"])
+    yield from history("alice", "DocumentReference/letter-alice", ["1"])
     yield from [
         creates("alice", "her visit", resource("Encounter", "", **visit, participant=[{"individual": ref(ALICE)}])),
         creates(
@@ -289,11 +294,11 @@ def patient_reads() -> Iterator[Probe]:
     for one in ("T1", "m1", "m5"):
         yield hides("homer", T + one, "note", "encounter", "extension")
     yield from [
-        history("homer", T + "T1", ["1"]),
-        history("homer", T + "m1", ["1"]),
-        history("homer", T + "m5", 403),
-        history("homer", T + "v1", ["2"]),
-        history("homer", T + "m2", 404),
+        *history("homer", T + "T1", ["1"]),
+        *history("homer", T + "m1", ["1"]),
+        *history("homer", T + "m5", 403),
+        *history("homer", T + "v1", ["2"]),
+        *history("homer", T + "m2", 404),
     ]
     yield shows("homer", "Task/rr-homer", "status", "code", "focus", "owner", "intent")
     yield from sees("homer", "Task/rr-homer", unseen="Task/rr-bob Task/homers Task/r1")
@@ -323,6 +328,7 @@ def patient_writes() -> Iterator[Probe]:
     yield from [
         deletes("homer", T + "d-homer"),
         deletes("homer", T + "m1", 403),
+        updates("homer", "save a draft", T + "d-homer", payload=FALSE),
         updates("homer", "mark as read", "Task/rr-homer", 403, status="completed"),
         updates("homer", "change participants", T + "T1", 403, recipient=refs(HOMER, ALICE, BOB, CHARLIE)),
         updates("homer", "close", T + "T1", 403, status="completed"),
@@ -388,11 +394,11 @@ def carer_reads() -> Iterator[Probe]:
         yield hides("marge", T + one, "note", "encounter", "extension")
     yield hides("marge for homer", T + "TM", "note", "encounter", "extension")
     yield from [
-        history("marge", T + "T1", ["1"]),
-        history("marge", T + "k2", ["1"]),
-        history("marge", T + "k3", ["1"]),
-        history("marge", T + "m5", 403),
-        history("marge for homer", T + "z2", ["1"]),
+        *history("marge", T + "T1", ["1"]),
+        *history("marge", T + "k2", ["1"]),
+        *history("marge", T + "k3", ["1"]),
+        *history("marge", T + "m5", 403),
+        *history("marge for homer", T + "z2", ["1"]),
     ]
     yield shows("marge for homer", "Task/rr-marge", "status", "code", "focus", "owner", "intent")
     yield from sees("marge for homer", unseen="Task/rr-homer Task/marges Task/r1")
@@ -427,6 +433,7 @@ def carer_writes() -> Iterator[Probe]:
     yield updates("marge", "retract after a while", T + "k3", 403, **retract)
     yield from [
         deletes("marge", T + "d-marge-bart"),
+        updates("marge", "save a draft", T + "d-marge-bart", payload=FALSE),
         deletes("marge", T + "new-marge", 403),
         deletes("marge", T + "d-marge", 403),
         deletes("marge for homer", T + "z1", 403),
@@ -438,7 +445,7 @@ def overseers() -> Iterator[Probe]:
         yield from sees(who, T + "T1", T + "m2", T + "T3", "Task/p5", unseen="Communication/d1 Communication/TD")
         yield creates(who, "a message", message("T1", HOMER), 403)
         yield updates(who, "close", T + "T1", 403, status="completed")
-        yield history(who, T + "v1", ["2", "1"])
+        yield from history(who, T + "v1", ["2", "1"])
     yield Probe(
         "literal supervisor", "gets 403 for people and files", lambda p: p.reads(HOMER, "Binary/b1"), [403, 403]
     )
@@ -491,6 +498,141 @@ def client() -> Iterator[Probe]:
     ]
 
 
+STAFF_FILES = {"Organization": "rs", "Patient": "rs", "Practitioner": "rs", "PractitionerRole": "rs"}
+MAY: dict[str, dict[str, str]] = {
+    "alice": {
+        **STAFF_FILES,
+        **{"Binary": "rc", "CareTeam": "rs", "Communication": "rvshcud", "DocumentReference": "rvshcu"},
+        **{"Encounter": "rvshcu", "Provenance": "rsc", "RelatedPerson": "rs", "Schedule": "rscu", "Slot": "rscud"},
+        "Task": "rvshcu",
+    },
+    "homer": {
+        **{"Binary": "rc", "CareTeam": "rs", "Communication": "rvshcud", "DocumentReference": "rs", "Task": "rs"},
+        **{"Organization": "rs", "Patient": "rs", "Practitioner": "rs", "RelatedPerson": "rs"},
+    },
+    "marge": {
+        **{"Binary": "rc", "CareTeam": "rs", "Communication": "rvshcud", "DocumentReference": "rs", "Task": "rs"},
+        **{"Organization": "rs", "Patient": "rs", "Practitioner": "rs", "RelatedPerson": "rs"},
+    },
+    "supervisor": {
+        **STAFF_FILES,
+        **{"Binary": "r", "CareTeam": "rs", "Communication": "rvsh", "DocumentReference": "rvsh", "Task": "rvsh"},
+        **{"Encounter": "rvsh", "Provenance": "rvsh", "RelatedPerson": "rs", "Schedule": "rs", "Slot": "rs"},
+    },
+    "literal supervisor": {"Communication": "rvsh", "Task": "rvsh"},
+    "auditor": {
+        **{"AuditEvent": "rvsht", "Communication": "rvsht", "Provenance": "rvsht", "Task": "rvsht"},
+        **{"Organization": "rs", "Patient": "rs", "Practitioner": "rs", "RelatedPerson": "rs"},
+    },
+    "administrator": {
+        **dict.fromkeys(("AccessPolicy", "Bot", "Subscription"), "rvshcud"),
+        **dict.fromkeys(("CareTeam", "Organization", "Patient"), "rvshcu"),
+        **dict.fromkeys(("Practitioner", "PractitionerRole", "RelatedPerson"), "rvshcu"),
+        **{"Communication": "rsu", "Schedule": "rs", "Slot": "rs"},
+    },
+    "client": {
+        **STAFF_FILES,
+        **{"Binary": "rc", "CareTeam": "rs", "Communication": "rvshcu", "DocumentReference": "rsc", "Task": "rvshcu"},
+        **{"Encounter": "rvshcu", "Provenance": "rsc", "RelatedPerson": "rs", "Schedule": "rs", "Slot": "rs"},
+        "Subscription": "rscd",
+    },
+    "nobody": {},
+}
+"""What each role may do with a type at all: (r)ead (v)read (s)earch (h)istory (c)reate (u)pdate (d)elete (t)ype-history.
+
+Everything else is 403, for everything of the type.
+"""
+
+
+def types() -> Iterator[Probe]:
+    for who, expected in MAY.items():
+        yield Probe(who, "has these interactions and no other", lambda p: p.may(), expected)
+        closed = sorted({"AuditEvent", "Communication", "Patient", "Task", "Encounter"} - set(expected))
+        for type in closed:
+            yield Probe(
+                who, f"gets 403 for {type}", lambda p, type=type: (p.reads(f"{type}/x"), p.finds(type)), (403, 403)
+            )
+
+
+HOMERS = "T1 TC TF TL TP TW d-homer d-thread-homer m1 m10 m3 m4 m5 m6 new-alice new-homer new-homer-gone p1 v1"
+HIDDEN_FROM_ALICE = "T3 TB TL TX d-homer d-marge d-marge-bart d-thread-homer d-thread-marge m4 m8 stray y1 y2"
+MARGES = """T1 TB TC TF TK TL TW d-marge d-marge-bart k1 k2 k3 m1 m3 m5 m6 new-alice new-bart new-homer new-homer-gone
+    new-marge new-marge-gone new-marge-other v1 z1"""
+DRAFTS = "d-empty d-homer d-marge d-marge-bart d-thread d-thread-homer d-thread-marge d1"
+HEADERS = "T1 T2 T3 TB TC TF TH TK TL TM TP TW TX TZ"
+OVERSEEN: dict[str, str] = {
+    "supervisor": "Patient Practitioner RelatedPerson PractitionerRole CareTeam Provenance Encounter Schedule Slot Task",
+    "literal supervisor": "Task",
+    "auditor": "Patient Practitioner RelatedPerson Organization Provenance Task AuditEvent",
+    "administrator": "Patient Practitioner RelatedPerson Organization PractitionerRole CareTeam Schedule Slot Subscription",
+    "client": "Patient Practitioner RelatedPerson Organization PractitionerRole CareTeam Encounter Schedule Slot Task "
+    "Provenance DocumentReference",
+}
+
+
+def lists() -> Iterator[Probe]:
+    """What each finds where they search for nothing in particular."""
+    yield finds("alice", "Communication", but("Communication", HIDDEN_FROM_ALICE))
+    yield finds("alice", "Task", but("Task", "p1 p10 p11 p12 p13"))
+    yield finds("charlie", "Communication")
+    yield finds("charlie", "Task", "o2 o3 o4")
+    yield finds("charlie", "Provenance", "pv3 pv4")
+    yield finds("charlie", "DocumentReference", but("DocumentReference", "letter-alice letter-internal"))
+    yield finds("alice", "DocumentReference", but("DocumentReference", "letter-internal"))
+    yield finds("nora", "Communication", "T3 stray y1 y2")
+    yield finds("nora", "Task", "p1 p10 p11 p12 p13 p3 rr-pool")
+    yield finds("bob", "Encounter", "visit-bob")
+    yield finds("bob", "Schedule", "of-bob")
+    yield finds("bob", "Slot", "slot-bob")
+    for type in (*STAFF_FILES, "CareTeam", "RelatedPerson"):
+        yield finds("alice", type, but(type, ""))
+    yield from _lists_of(
+        "homer", HOMERS, teams="homer-team", papers="letter-visible", carers="marge-homer", self="homer"
+    )
+    yield from _lists_of("ned", "T3 y1 y2", teams="ned-team", papers="letter-ned", carers="maude-ned", self="ned")
+    yield from _lists_of(
+        "marge",
+        MARGES,
+        teams="bart-team homer-team",
+        papers="letter-bart letter-visible",
+        carers="marge-bart marge-homer",
+        self="bart homer",
+    )
+    yield finds("marge for homer", "Communication", MARGES, "TM d-thread-marge z2")
+    yield finds("homer", "Task", "rr-homer")
+    yield finds("marge for homer", "Task", "rr-marge")
+    for who, found in OVERSEEN.items():
+        yield from (finds(who, type, but(type, "")) for type in found.split())
+        yield finds(who, "Communication", HEADERS if who == "administrator" else but("Communication", DRAFTS))
+    yield finds("client", "Subscription", "socket")
+
+
+def _lists_of(who: str, threads: str, *, teams: str, papers: str, carers: str, self: str) -> Iterator[Probe]:
+    yield finds(who, "Communication", threads)
+    yield finds(who, "CareTeam", teams)
+    yield finds(who, "DocumentReference", papers)
+    yield finds(who, "RelatedPerson", carers)
+    yield finds(who, "Patient", self)
+    yield finds(who, "Practitioner", but("Practitioner", "gone"))
+    yield finds(who, "Organization", but("Organization", "closed-lab"))
+
+
+def but(type: str, ids: str) -> str:
+    """Every id of a type in Springfield but these."""
+    every = {one["id"] for one in (*springfield(), *second_versions()) if one["resourceType"] == type}
+    own = {"P1"} if type == "Organization" else set()
+    return " ".join((every | own) - set(ids.split()))
+
+
+def files() -> Iterator[Probe]:
+    for who in ("alice", "homer", "marge", "client"):
+        yield creates(who, "a file", resource("Binary", "", contentType="text/plain", data="aGk="))
+        yield Probe(who, "gets 400 for a search of files", lambda p: p.finds("Binary"), 400)
+    yield from sees("client", "Binary/b1", "Binary/b2", unseen="Binary/b3 Binary/b-new")
+    yield Probe("auditor", "gets 403 for a file", lambda p: p.reads("Binary/b1"), 403)
+    yield Probe("administrator", "gets 403 for a file", lambda p: p.reads("Binary/b1"), 403)
+
+
 def walls() -> Iterator[Probe]:
     yield from sees("dora", T + "TD", unseen="Communication/T1 Communication/m1 Patient/ned Binary/b1")
     yield Probe("dora", "sees her own homer", lambda p: p.read(HOMER)["name"], [{"text": "Another Homer"}])
@@ -510,6 +652,9 @@ PROBES: list[Probe] = [
         carer_writes,
         overseers,
         client,
+        types,
+        lists,
+        files,
         walls,
     )
     for probe in group()

@@ -256,6 +256,7 @@ def _threads() -> list[Resource]:
         recent(header(HOMER, ALICE, id="TF", sender=ref(HOMER))),
         recent(header(BART, MARGE_BART, id="TB", sender=ref(MARGE_BART), subject=ref(BART))),
         header(HOMER, ALICE, id="d-thread", status="preparation"),
+        header(id="d-empty", status="preparation"),
         header(id="d-thread-homer", status="preparation", sender=ref(HOMER)),
         header(id="d-thread-marge", status="preparation", sender=ref(MARGE_HOMER)),
     ]
