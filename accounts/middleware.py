@@ -35,6 +35,7 @@ SIGNED_OUT = {
     "account_reset_password",
     "account_reset_password_done",
     "account_reset_password_from_key",
+    "set_language",
 }
 NO_PRACTICE = SIGNED_OUT | {"account_logout", "account_change_password", "account_set_password"}
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 import structlog
@@ -113,9 +114,10 @@ _sqlite = {
 }
 DATABASE_URL = env("DATABASE_URL")
 if DATABASE_URL:
-    DATABASES = {"default": dict(dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True))}
+    _postgres: dict[str, Any] = dict(dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True))
     # Our statements are many small look-ups: compiling them takes longer than running them.
-    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", "-c jit=off")
+    _postgres["OPTIONS"] = {"options": "-c jit=off", **_postgres.get("OPTIONS", {})}
+    DATABASES = {"default": _postgres}
     AUDIT_READS = "default"
 else:
     DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)

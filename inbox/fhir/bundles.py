@@ -86,7 +86,8 @@ def _write(entry: Any, where: str) -> Write:
             raise outcome.Invalid(f"The url {url} is not the resource's type.", expression=f"{where}.request.url")
         return Write("POST", url, str(uuid.uuid4()), resource, if_none_exist=str(request.get("ifNoneExist", "")))
     type, id = split_reference(url)
-    if not type or (resource is not None and (resource.get("resourceType"), resource.get("id")) != (type, id)):
+    named = (type, id) if resource is None else (resource.get("resourceType"), resource.get("id"))
+    if not type or url != f"{type}/{id}" or named != (type, id):
         raise outcome.Invalid(f"The url {url} is not the resource's type and id.", expression=f"{where}.request.url")
     return Write(method, type, id, resource, if_match=_version(request.get("ifMatch", "")))
 

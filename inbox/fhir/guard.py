@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import builtin, bundles, outcome, searchparams, validate
+from . import builtin, bundles, fhirpath, logic, outcome, searchparams, validate
 from . import policy as policies
 from .audit import Trail
 from .policy import Entry, Parameters, Policy, hides, visible
@@ -218,7 +218,15 @@ class Guarded:
             entries = [one for one in entries if not any(hides(one.hidden, element) for element in elements)]
             if not entries:
                 raise outcome.Invalid(f"You may not search by “{code}”.", expression=code)
-        return self._reach(entries)
+        plain = next((one for one in entries if self._covers(one, request)), None)
+        return self._reach([plain] if plain else entries)
+
+    def _covers(self, entry: Entry, request: SearchRequest) -> bool:
+        """Whether an entry admits all that a search can find, and hides nothing of it: then no other one matters."""
+        if entry.hidden or entry.follows:
+            return False
+        conditions = self.parameters.conditions(entry, in_sql=True)
+        return conditions is not None and logic.implied(conditions, request.conditions)
 
     def _seen(self, reach: Reach, found: Found) -> Seen:
         """The resource without what every entry that admits it hides."""
@@ -384,7 +392,7 @@ class Guarded:
         for constraint in entry.constraints:
             if unresolved and "%thread" in constraint:
                 skipped = True
-            elif not policies.holds(constraint, {**values, **self._lists(constraint)}):
+            elif not fhirpath.holds(constraint, {**values, **self._lists(constraint)}):
                 return f"constraint {constraint}"
         if before is not None:
             for name in entry.readonly:

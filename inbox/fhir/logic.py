@@ -1,6 +1,7 @@
 """What can be known of conditions without looking at data: which one drives, which contradict, which are implied."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 from . import r4data
 from .search import Condition, ReferenceValue, TokenValue
@@ -48,7 +49,8 @@ def values(condition: Condition) -> set[object]:
 def statuses(type: str, conditions: Iterable[Condition]) -> list[str] | None:
     """The statuses that a row may have under these conditions, or None when they say nothing (or it is unknown)."""
     mine = [one for one in conditions if is_status(one)]
-    if not mine:
+    # A row without a status meets `:not`, and has no place in a list of statuses.
+    if not any(positive(one) for one in mine) and not (mine and _has_status(type)):
         return None
     every = set(r4data.status_codes(type))
     for one in mine:
@@ -60,6 +62,13 @@ def statuses(type: str, conditions: Iterable[Condition]) -> list[str] | None:
         else:
             return None
     return sorted(every)
+
+
+@cache
+def _has_status(type: str) -> bool:
+    """Whether R4 requires a status of this type."""
+    shape = r4data.shape(type)
+    return shape is not None and any(name == "status" for name, _ in shape.required)
 
 
 def drafts_possible(conditions: Iterable[Condition]) -> bool:

@@ -2,14 +2,12 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Protocol
 
-import fhirpathpy
-
-from . import builtin, outcome, r4data, search, searchparams
+from . import builtin, fhirpath, outcome, r4data, search, searchparams
 from .search import Condition, ReferenceValue, TokenValue
 from .terms import PoolThreads, RoleCodes
 from .types import Actor, Resource
@@ -202,8 +200,8 @@ def _criterion(type: str, part: str, where: str) -> Criterion:
     return criterion
 
 
-def _reference_parameter(type: str, code: str, where: str) -> None:
-    parameter = searchparams.parameter(type, code)
+def _reference_parameter(type: str, code: Any, where: str) -> None:
+    parameter = searchparams.parameter(type, code) if isinstance(code, str) else None
     if parameter is None or parameter.type != "reference":
         raise outcome.Invalid(f"{type} has no reference parameter {code} to follow.", expression=where)
 
@@ -211,24 +209,13 @@ def _reference_parameter(type: str, code: str, where: str) -> None:
 def _constraint(item: Any, where: str) -> str:
     text = str(item.get("expression", "")) if isinstance(item, dict) else ""
     try:
-        _fhirpath(text)
-    except Exception as error:  # the parser's own errors are many
-        raise outcome.Invalid(f"“{text}” is not FHIRPath.", expression=where) from error
+        fhirpath.check(text)
+    except outcome.Invalid as error:
+        raise outcome.Invalid(error.text, expression=where) from error
     for name in VARIABLE.findall(text):
         if name not in VARIABLES:
             raise outcome.Invalid(f"Unknown variable %{name} in “{text}”.", expression=where)
     return text
-
-
-@cache
-def _fhirpath(text: str) -> Callable[[Any, Mapping[str, Any]], list[Any]]:
-    compiled: Callable[[Any, Mapping[str, Any]], list[Any]] = fhirpathpy.compile(text)
-    return compiled
-
-
-def holds(constraint: str, values: Mapping[str, Any]) -> bool:
-    """Whether a write constraint is true, neither false nor empty, for these variables."""
-    return _fhirpath(constraint)({}, values) == [True]
 
 
 class Lookup(Protocol):

@@ -102,7 +102,7 @@ COLUMNS = "r.id, r.type, r.fhir_id, r.version, r.last_updated, r.deleted, r.body
 
 def count(practice: int, request: SearchRequest, scope: Scope | None) -> Sql:
     """The exact number of rows that `page` would give without a limit."""
-    arms = [_scan(practice, request.type, arm, Key())[1] for arm in _arms(practice, request, scope)]
+    arms = [_scan(practice, request.type, arm, Key())[2] for arm in _arms(practice, request, scope)]
     if not arms:
         return Sql("", ())
     return Sql("SELECT count(*) FROM (") + Sql.join(" UNION ", arms) + Sql(") u")
@@ -168,18 +168,19 @@ def _by_status(type: str, conditions: Conditions, scope: Scope | None) -> Iterat
 
 
 def _select(practice: int, type: str, arm: Arm, key: Key, limit: int, after: tuple[object, int] | None) -> Sql:
-    column, scan = _scan(practice, type, arm, key)
+    column, id, scan = _scan(practice, type, arm, key)
     if after is not None:
-        scan += Sql(f" AND ({column}, r.id) {'<' if key.descending else '>'} (%s, %s)", *after)
+        scan += Sql(f" AND ({column}, {id}) {'<' if key.descending else '>'} (%s, %s)", *after)
     return scan + Sql(f" ORDER BY k {key.order}, id {key.order} LIMIT %s", limit)
 
 
-def _scan(practice: int, type: str, arm: Arm, key: Key) -> tuple[str, Sql]:
-    """The name of the key's column and `SELECT r.id AS id, <key> AS k FROM … WHERE …` of one arm."""
+def _scan(practice: int, type: str, arm: Arm, key: Key) -> tuple[str, str, Sql]:
+    """The columns of key and id in the index that gives the order, and `SELECT id, k FROM … WHERE …` of one arm."""
     driver = logic.driver(arm.conditions)
     table = terms.table(driver, key.column)
     column = _key_column(type, key, "d" if table else "r")
-    head = Sql(f"SELECT {'DISTINCT ' if table == TOKENS else ''}{'d.resource_id' if table else 'r.id'} AS id, ")
+    id = "d.resource_id" if table else "r.id"
+    head = Sql(f"SELECT {'DISTINCT ' if table == TOKENS else ''}{id} AS id, ")
     parts = []
     if table and driver is not None:
         source = Sql(f" AS k FROM {table} d CROSS JOIN inbox_resource r WHERE r.id = d.resource_id AND ")
@@ -198,7 +199,7 @@ def _scan(practice: int, type: str, arm: Arm, key: Key) -> tuple[str, Sql]:
     parts += [Sql(part.text.replace("{status}", f"{alias}.status"), part.params) for part in arm.parts]
     parts += _where(practice, type, rest, header="d" if table else "r")
     parts += _scope_where(practice, type, arm.conditions, arm.scope)
-    return column.text, head + column + source + Sql.join(" AND ", parts)
+    return column.text, id, head + column + source + Sql.join(" AND ", parts)
 
 
 def _key_column(type: str, key: Key, alias: str) -> Sql:

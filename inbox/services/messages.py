@@ -278,6 +278,8 @@ def send(
         raise outcome.Forbidden()
     text, client_id = rules.text(text), rules.client_id(client_id)
     header = repo.read("Communication", thread)
+    if "partOf" in header:
+        raise outcome.NotFound()
     if header["status"] in CLOSED:
         if sent := _sent_before(repo, thread, client_id):
             return _repeated(repo, sent, text)
@@ -289,11 +291,21 @@ def send(
     if in_response_to:
         message["inResponseTo"] = [{"reference": f"Communication/{in_response_to}"}]
     condition = f"{client_condition(repo, client_id)}&part-of=Communication/{thread}"
-    written = repo.create(message, if_none_exist=condition)
+    try:
+        written = repo.create(message, if_none_exist=condition)
+    except outcome.Forbidden:
+        if participants_of(repo, thread) == builtin.recipients(header):
+            raise
+        return send(repo, thread, text=text, client_id=client_id, internal=internal, in_response_to=in_response_to)
     if written.unchanged and written.resource is not None:
         return _repeated(repo, written.resource, text)
     stored = written.resource or {**message, "id": ""}
     return _message(repo.actor, stored, _quotes(repo, [stored]))
+
+
+def participants_of(repo: Repository, thread: str) -> list[str]:
+    """Who takes part at this moment: somebody may have left while a message was on its way."""
+    return builtin.recipients(repo.read("Communication", thread))
 
 
 def client_condition(repo: Repository, client_id: str) -> str:
@@ -317,7 +329,7 @@ def _sent_before(repo: Repository, thread: str, client_id: str) -> Resource | No
 
 def _repeated(repo: Repository, sent: Resource, text: str) -> Item:
     if text_of(sent) != text:
-        raise KeyReused()
+        raise KeyReused(_("This was sent already with another text."))
     return _message(repo.actor, sent, {})
 
 

@@ -5,7 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
 
 from inbox.fhir import rows
 
@@ -28,7 +30,7 @@ def moment(instant: str, *, time_only: bool = False) -> Moment:
     when = _local(instant)
     today = timezone.localdate()
     clock = date_format(when, "H:i")
-    full = f"{date_format(when, 'l j F Y')}, {clock} {when.tzname() or ''}".strip()
+    full = f"{_date(when, pgettext('date', 'l j F Y'))}, {clock} {when.tzname() or ''}".strip()
     short = clock if time_only or when.date() == today else _short_day(when.date(), today)
     return Moment(when.isoformat(timespec="minutes"), short, full, when.date().isoformat())
 
@@ -45,17 +47,24 @@ def _local(instant: str) -> datetime:
 def _short_day(day: date, today: date) -> str:
     if day == today - timedelta(days=1):
         return _("Yesterday")
-    return date_format(day, "j M" if day.year == today.year else "j M Y")
+    return date_format(day, pgettext("date", "j M") if day.year == today.year else pgettext("date", "j M Y"))
+
+
+def _date(day: date, format: str) -> str:
+    """A date that begins a line; names of days and months are written small in many languages."""
+    return str(capfirst(date_format(day, format)))
 
 
 def day_line(day: str) -> str:
     """`Today, Tuesday 17 November` for a day line in the conversation."""
     that = date.fromisoformat(day)
     today = timezone.localdate()
-    text = date_format(that, "l j F" if that.year == today.year else "l j F Y")
+    format = pgettext("date", "l j F") if that.year == today.year else pgettext("date", "l j F Y")
     if that == today:
-        return _("Today, %(day)s") % {"day": text}
-    return _("Yesterday, %(day)s") % {"day": text} if that == today - timedelta(days=1) else text
+        return _("Today, %(day)s") % {"day": date_format(that, format)}
+    if that == today - timedelta(days=1):
+        return _("Yesterday, %(day)s") % {"day": date_format(that, format)}
+    return _date(that, format)
 
 
 def born(birth_date: str) -> str:
@@ -63,7 +72,7 @@ def born(birth_date: str) -> str:
     parts = birth_date.split("-")
     if len(parts) < 3:
         return birth_date
-    return date_format(date(*(int(part) for part in parts)), "j F Y")
+    return date_format(date(*(int(part) for part in parts)), pgettext("date", "j F Y"))
 
 
 def age(birth_date: str) -> str:
@@ -72,4 +81,6 @@ def age(birth_date: str) -> str:
         return ""
     then, today = date.fromisoformat(birth_date), timezone.localdate()
     months = (today.year - then.year) * 12 + today.month - then.month - (today.day < then.day)
-    return _("%(n)s months") % {"n": months} if months < 24 else _("%(n)s y") % {"n": months // 12}
+    if months < 24:
+        return ngettext("%(n)s month", "%(n)s months", months) % {"n": months}
+    return _("%(n)s y") % {"n": months // 12}

@@ -152,7 +152,7 @@ def record_number(found: Resource) -> str:
 def _told_apart(found: Resource) -> str:
     number = record_number(found)
     parts = [_("born %(day)s") % {"day": born(found["birthDate"])} if "birthDate" in found else ""]
-    return " · ".join(part for part in (*parts, f"MRN {number}" if number else "") if part)
+    return " · ".join(part for part in (*parts, f"{_('MRN')} {number}" if number else "") if part)
 
 
 def _role(found: Resource) -> str:

@@ -4,6 +4,7 @@ import re
 import uuid
 
 from django.conf import settings
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from inbox.fhir import outcome
@@ -40,7 +41,10 @@ def _checked(value: str, field: str, limit: int, empty: str) -> str:
     if not value.strip():
         raise outcome.Unprocessable(empty, expression=field)
     if len(value) > limit:
-        much = {"limit": f"{limit:,}", "length": f"{len(value):,}"}
+        much = {
+            "limit": number_format(limit, force_grouping=True),
+            "length": number_format(len(value), force_grouping=True),
+        }
         raise outcome.Unprocessable(
             _("At most %(limit)s characters; this has %(length)s. Shorten it or send it in parts.") % much,
             expression=field,

@@ -16,7 +16,7 @@ from .eventlines import CLOSED
 from .moments import Moment, moment, now
 from .people import Person
 
-TAGS = vocabulary.TAGS
+tags = vocabulary.tags
 OPEN_STATUS = ("status:not", "completed,entered-in-error,stopped,unknown,preparation")
 CLOSED_STATUS = ("status", "completed,stopped")
 
@@ -243,22 +243,22 @@ def start(
     """Start a thread with its first message, in one transaction; gives the thread's id.
 
     `patient` is the subject and takes part unless `staff_only`; `people` are references. Repeating the call with the
-    same `client_id` gives the same thread. Raises Unprocessable for what can not be sent, with the field's name.
+    same `client_id` gives the same thread. Raises Unprocessable for what can not be sent, with the field's name, and
+    KeyReused for the same `client_id` with another topic or text.
     """
-    topic, text = rules.topic(topic), rules.text(text)
+    topic, text, client_id = rules.topic(topic), rules.text(text), rules.client_id(client_id)
     header = _new_header(repo, patient, people, topic, tags, staff_only)
-    header["identifier"] = [{"system": vocabulary.CLIENT_ID, "value": rules.client_id(client_id)}]
     if len(header["recipient"]) < 2:
         raise outcome.Unprocessable(_("Choose at least one person to write to."), expression="people")
     urn = f"urn:uuid:{uuid.uuid4()}"
     message = messages.draft(repo.actor, {**header, "id": "", "meta": {}}, text, parent=urn)
-    message["identifier"] = [{"system": vocabulary.CLIENT_ID, "value": rules.client_id(client_id)}]
-    entries = [_entry(urn, header), _entry(f"urn:uuid:{uuid.uuid4()}", message)]
-    conditions = [f"{messages.client_condition(repo, client_id)}&part-of:missing={flag}" for flag in ("true", "false")]
-    for entry, condition in zip(entries, conditions, strict=True):
-        entry["request"]["ifNoneExist"] = condition
+    # An id of its own: no message of another thread is ever taken for the first one of this.
+    entries = [_entry(repo, urn, header, client_id), _entry(repo, "", message, f"{client_id}-first")]
     answer = repo.transaction({"resourceType": "Bundle", "type": "transaction", "entry": entries})
-    return str(answer["entry"][0]["resource"]["id"])
+    sent = [entry.get("resource", {}) for entry in answer["entry"]]
+    if (sent[0].get("topic"), messages.text_of(sent[1])) != (header["topic"], text):
+        raise messages.KeyReused()
+    return str(sent[0]["id"])
 
 
 def _new_header(
@@ -281,8 +281,13 @@ def _new_header(
     }
 
 
-def _entry(url: str, resource: Resource) -> Resource:
-    return {"fullUrl": url, "resource": resource, "request": {"method": "POST", "url": "Communication"}}
+def _entry(repo: Repository, url: str, resource: Resource, client_id: str) -> Resource:
+    """An entry that creates what this person has not created yet under this id."""
+    resource = {**resource, "identifier": [{"system": vocabulary.CLIENT_ID, "value": client_id}]}
+    kind = "false" if "partOf" in resource else "true"
+    condition = f"{messages.client_condition(repo, client_id)}&part-of:missing={kind}"
+    request = {"method": "POST", "url": "Communication", "ifNoneExist": condition}
+    return {**({"fullUrl": url} if url else {}), "resource": resource, "request": request}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """The codes that messaging uses, in one place. URIs are those of the published messaging guide where it has one."""
 
 from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from inbox.fhir.types import Resource
 
@@ -12,19 +14,25 @@ CLIENT_ID = "https://fhir-inbox.example/client-id"
 """Identifier system of the id that a page gives every send, so that a repeated send makes one message."""
 
 TAGS: list[tuple[str, str]] = [
-    ("lab-results", "Lab results"),
-    ("medicines", "Medicines"),
-    ("appointments", "Appointments"),
-    ("symptoms", "Symptoms"),
-    ("letters", "Letters and forms"),
-    ("diabetes", "Diabetes"),
-    ("heart", "Heart"),
-    ("children", "Children"),
-    ("vaccination", "Vaccination"),
-    ("referrals", "Referrals"),
-    ("nutrition", "Nutrition"),
-    ("team", "Team"),
+    ("lab-results", gettext_noop("Lab results")),
+    ("medicines", gettext_noop("Medicines")),
+    ("appointments", gettext_noop("Appointments")),
+    ("symptoms", gettext_noop("Symptoms")),
+    ("letters", gettext_noop("Letters and forms")),
+    ("diabetes", gettext_noop("Diabetes")),
+    ("heart", gettext_noop("Heart")),
+    ("children", gettext_noop("Children")),
+    ("vaccination", gettext_noop("Vaccination")),
+    ("referrals", gettext_noop("Referrals")),
+    ("nutrition", gettext_noop("Nutrition")),
+    ("team", gettext_noop("Team")),
 ]
+"""Code and English name, which is what resources carry; pages show `tags()`."""
+
+
+def tags() -> list[tuple[str, str]]:
+    """The tags: code, and name in the language of the page."""
+    return [(code, _(label)) for code, label in TAGS]
 
 
 def concept(system: str, code: str, display: str = "") -> Resource:
@@ -44,9 +52,14 @@ def tag_concepts(codes: list[str]) -> list[Resource]:
 
 
 def tag_labels(resource: Resource) -> list[str]:
-    """What the tag chips of a thread say."""
+    """What the tag chips of a thread say: our own tags in the language of the page, others as they are named."""
     codings = [one for category in resource.get("category", []) for one in category.get("coding", [])]
-    return [one.get("display") or one["code"] for one in codings if one.get("system") != CATEGORY and one.get("code")]
+    return [_tag_label(one) for one in codings if one.get("system") != CATEGORY and one.get("code")]
+
+
+def _tag_label(coding: Resource) -> str:
+    own = dict(TAGS).get(coding["code"]) if coding.get("system") == TAGS_SYSTEM else None
+    return _(own) if own else str(coding.get("display") or coding["code"])
 
 
 def text_of(concept: Resource) -> str:

@@ -10,10 +10,14 @@ from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django_htmx.http import HttpResponseLocation, trigger_client_event
 
 from inbox.http import InboxRequest
 from inbox.services import threads
+
+gettext_noop("by the end of the next working day")  # the default of REPLY_TIME; another one is shown as it is written
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
@@ -22,7 +26,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "site_name": settings.SITE_NAME,
         "emergency_number": settings.EMERGENCY_NUMBER,
         "clinic_phone": settings.CLINIC_PHONE,
-        "reply_time": settings.REPLY_TIME,
+        "reply_time": _(settings.REPLY_TIME),
         "icons": static("icons.svg"),
         "shell": name(request),
     }

@@ -51,7 +51,7 @@ def new(request: InboxRequest) -> HttpResponse:
             form.add_error(field, refused.text)
         else:
             return _started(request, thread_id)
-    context = {"form": form, "asked": finding, "all_tags": threads.TAGS, **listing(request), **pickers(request, form)}
+    context = {"form": form, "asked": finding, "all_tags": threads.tags(), **listing(request), **pickers(request, form)}
     return shell.page(request, "new.html", context, status=422 if form.errors else 200)
 
 
@@ -171,7 +171,7 @@ def listing(request: InboxRequest) -> dict[str, Any]:
         "chosen": chosen,
         "listed": cache(lambda: threads.page(request.repo, chosen)),
         "query": _query(chosen, scope),
-        "tag_links": [(label, to(tag=code), code == chosen.tag) for code, label in threads.TAGS],
+        "tag_links": [(label, to(tag=code), code == chosen.tag) for code, label in threads.tags()],
         "to": {
             "open": to(status="open"),
             "closed": to(status="closed"),

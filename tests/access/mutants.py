@@ -14,6 +14,22 @@ from inbox.fhir.types import Resource
 Entry = dict[str, Any]
 
 
+_NOT_GONE = "message-read admits all but what is retracted, with the same fields"
+EQUIVALENT = {
+    "clinician/thread-read: criterion part-of:missing=true": "message-read admits the messages anyway",
+    "clinician/message-read: criterion part-of:missing=false": "thread-read admits the threads anyway",
+    "clinician/own-draft: criterion sender=%profile": "the guard itself keeps drafts for their sender",
+    "patient/own-draft: criterion sender=%profile": "the guard itself keeps drafts for their sender",
+    "clinician/tombstone-read: criterion status=entered-in-error": _NOT_GONE,
+    "patient/tombstone-read: criterion status=entered-in-error": _NOT_GONE,
+    "carer/tombstone-read: criterion status=entered-in-error": _NOT_GONE,
+    "carer/message-write: constraint %after.subject.empty() or %after.subject.reference = %patient": (
+        "the criterion subject=%patient says more"
+    ),
+}
+"""Lines that nobody would miss, and why."""
+
+
 @dataclass(frozen=True)
 class Mutant:
     """A policy without one thing: `name` is policy, entry and what is missing."""
@@ -76,8 +92,9 @@ def main() -> int:
     alive = [one.name for one in every if not noticed_by(one)]
     for name in alive:
         sys.stdout.write(f"{name}\n")
-    sys.stdout.write(f"{len(every)} mutants, {len(alive)} noticed by no probe\n")
-    return 0
+    untested = set(alive) - set(EQUIVALENT)
+    sys.stdout.write(f"{len(every)} mutants: {len(alive)} change no answer, {len(untested)} of them without a reason\n")
+    return int(bool(untested))
 
 
 if __name__ == "__main__":

@@ -538,9 +538,8 @@ MAY: dict[str, dict[str, str]] = {
     },
     "nobody": {},
 }
-"""What each role may do with a type at all: (r)ead (v)read (s)earch (h)istory (c)reate (u)pdate (d)elete (t)ype-history.
-
-Everything else is 403, for everything of the type.
+"""What each role may do with a type at all, everything else is 403: (r)ead (v)read (s)earch (h)istory (c)reate (u)pdate
+(d)elete, and (t) for the history of the whole type.
 """
 
 
@@ -561,10 +560,12 @@ MARGES = """T1 TB TC TF TK TL TW d-marge d-marge-bart k1 k2 k3 m1 m3 m5 m6 new-a
 DRAFTS = "d-empty d-homer d-marge d-marge-bart d-thread d-thread-homer d-thread-marge d1"
 HEADERS = "T1 T2 T3 TB TC TF TH TK TL TM TP TW TX TZ"
 OVERSEEN: dict[str, str] = {
-    "supervisor": "Patient Practitioner RelatedPerson PractitionerRole CareTeam Provenance Encounter Schedule Slot Task",
+    "supervisor": "Patient Practitioner RelatedPerson PractitionerRole CareTeam Provenance Encounter Schedule Slot "
+    "Task",
     "literal supervisor": "Task",
     "auditor": "Patient Practitioner RelatedPerson Organization Provenance Task AuditEvent",
-    "administrator": "Patient Practitioner RelatedPerson Organization PractitionerRole CareTeam Schedule Slot Subscription",
+    "administrator": "Patient Practitioner RelatedPerson Organization PractitionerRole CareTeam Schedule Slot "
+    "Subscription",
     "client": "Patient Practitioner RelatedPerson Organization PractitionerRole CareTeam Encounter Schedule Slot Task "
     "Provenance DocumentReference",
 }

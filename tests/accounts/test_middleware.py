@@ -20,6 +20,7 @@ OPEN = {
     "account_reset_password",
     "account_reset_password_done",
     "account_reset_password_from_key",
+    "set_language",
     "healthz",
     "readyz",
 }
@@ -65,6 +66,7 @@ def test_ac01_the_listed_pages_are_open(client: Client, settings: Any) -> None:
     settings.ROOT_URLCONF = "inbox.urls"
     listed = {name: path for name, path in pages("inbox.urls").items() if name in OPEN}
     assert listed.keys() == OPEN
+    assert client.get(listed.pop("set_language"))["Location"] == "/"  # not a page: it goes back to one
     assert {client.get(path).status_code for path in listed.values()} == {200}
 
 

@@ -28,4 +28,5 @@ urlpatterns = [
     path("reading/", reading, name="reading"),
     path("file/", file, name="file"),
     path("accounts/", include("accounts.urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
 ]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Response, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-sync"]
@@ -29,6 +29,8 @@ ALICE, BOB, HOMER, MARGE, SAM, CHARLIE = (
 )
 
 SignIn = Callable[..., Page]
+TOLD = ("Failed to load resource", "Response Status Error Code", "htmx:sendError", "htmx:afterRequest")
+"""What Chromium and htmx log of an answer that was refused or never came: the tests look at what the page says of it."""
 
 
 @dataclass(frozen=True)
@@ -76,26 +78,68 @@ def cookies() -> dict[str, list[Any]]:
 
 
 @pytest.fixture
-def sign_in(server: Server, chromium: Browser, cookies: dict[str, list[Any]]) -> Iterator[SignIn]:
-    """A page of somebody who is signed in, on a desktop or a phone, with or without JavaScript, light or dark."""
-    opened: list[BrowserContext] = []
+def visit(server: Server, chromium: Browser) -> Iterator[SignIn]:
+    """A page of somebody who is not signed in, on a desktop or a phone, with or without JavaScript, light or dark.
 
-    def open_page(email: str, *, phone: bool = False, **options: Any) -> Page:
+    At the end of the test none of its pages may have met an error of a script, a violation of the content security
+    policy, a dialog or a missing file.
+    """
+    opened: list[BrowserContext] = []
+    problems: list[str] = []
+
+    def open_page(*, phone: bool = False, **options: Any) -> Page:
         options.setdefault("viewport", PHONE if phone else DESKTOP)
         context = chromium.new_context(base_url=server.url, has_touch=phone, **options)
         opened.append(context)
-        page = context.new_page()
-        if email in cookies:
-            context.add_cookies(cookies[email])
-        page.goto("/threads/")
-        if "/accounts/login/" in page.url:
-            fill_login(page, email, server.password)
-            cookies[email] = context.cookies()
-        return page
+        watch(context, problems)
+        return context.new_page()
 
     yield open_page
     for context in opened:
         context.close()
+    assert problems == []
+
+
+@pytest.fixture
+def sign_in(visit: SignIn, server: Server, cookies: dict[str, list[Any]]) -> SignIn:
+    """A page of somebody who is signed in; the options are those of `visit`."""
+
+    def open_page(email: str, **options: Any) -> Page:
+        page = visit(**options)
+        if email in cookies:
+            page.context.add_cookies(cookies[email])
+        page.goto("/threads/")
+        if "/accounts/login/" in page.url:
+            fill_login(page, email, server.password)
+            cookies[email] = page.context.cookies()
+        return page
+
+    return open_page
+
+
+def watch(context: BrowserContext, problems: list[str]) -> None:
+    """Note every error of a script, violation of the policy, dialog and missing file of a context."""
+
+    def logged(message: ConsoleMessage) -> None:
+        if message.type == "error" and not message.text.startswith(TOLD):
+            problems.append(message.text)
+
+    def asked(dialog: Dialog) -> None:
+        problems.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def answered(response: Response) -> None:
+        if response.status >= 500 or (response.status >= 400 and "/static/" in response.url):
+            problems.append(f"{response.status}: {response.url}")
+
+    violated = (
+        "document.addEventListener('securitypolicyviolation', (event) => console.error('violation', event.blockedURI))"
+    )
+    context.add_init_script(violated)
+    context.on("console", logged)
+    context.on("dialog", asked)
+    context.on("response", answered)
+    context.on("weberror", lambda error: problems.append(str(error.error)))
 
 
 def fill_login(page: Page, email: str, password: str) -> None:
