@@ -12,7 +12,8 @@ from typing import Any
 from . import builtin, bundles, fhirpath, logic, outcome, searchparams, validate
 from . import policy as policies
 from .audit import Trail
-from .policy import Entry, Parameters, Policy, hides, visible
+from .parameters import Parameters
+from .policy import Entry, Policy, hides, visible
 from .query import Admit, Scope
 from .repository import Page, Write, Written
 from .search import SearchRequest, matches, parse

@@ -6,8 +6,14 @@ from functools import cache
 from . import r4data
 from .search import Condition, ReferenceValue, TokenValue
 
-SINGLE = {"status", "owner", "_id", "sender", "subject", "focus", "encounter", "intent", "patient"}
-"""Parameters whose element has one value at most, so that two different values exclude each other."""
+SINGLE = {
+    *(f"Communication.{code}" for code in ("sender", "subject", "patient", "encounter")),
+    *(f"Task.{code}" for code in ("owner", "subject", "patient", "focus", "encounter", "intent")),
+}
+"""Parameters whose element has one value at most, so that two different values exclude each other.
+
+By type, as the `encounter` of a DocumentReference is a list. Every status and `_id` is single too.
+"""
 
 RANK = {"_id": 0, "identifier": 1, "part-of": 2, "focus": 3, "target": 3, "recipient": 5, "owner": 5}
 
@@ -96,11 +102,15 @@ def _exclude(one: Condition, other: Condition) -> bool:
     if not _literal(one) or not _literal(other):
         return False
     if positive(one) and positive(other):
-        return one.param.code in SINGLE and not any(_overlap(a, b) for a in one.values for b in other.values)
+        return _single(one) and not any(_overlap(a, b) for a in one.values for b in other.values)
     for yes, no in ((one, other), (other, one)):
         if positive(yes) and no.modifier == "not":
             return values(yes) <= values(no)
     return False
+
+
+def _single(condition: Condition) -> bool:
+    return condition.param.code == "_id" or is_status(condition) or condition.param.key in SINGLE
 
 
 def _is_missing(condition: Condition) -> bool:
@@ -135,6 +145,6 @@ def _implies(given: Condition, one: Condition) -> bool:
         return not _is_missing(one)
     if positive(given) and positive(one):
         return values(given) <= values(one)
-    if positive(given) and one.modifier == "not" and given.param.code in SINGLE:
+    if positive(given) and one.modifier == "not" and _single(given):
         return _literal(given) and _literal(one) and not any(_overlap(a, b) for a in given.values for b in one.values)
     return given.modifier == "not" and one.modifier == "not" and values(given) >= values(one)

@@ -12,6 +12,7 @@ from inbox.fhir.types import Params, Resource, split_reference
 from .moments import age, born
 from .vocabulary import text_of
 
+TITLES = ("dr", "dra", "prof", "profa")
 STAFF = ("Practitioner", "PractitionerRole", "Organization", "CareTeam", "Device")
 
 
@@ -29,7 +30,7 @@ class Person:
     def first(self) -> str:
         """The name by which a colleague calls them: `Homer`, or `Dr. Smith`."""
         words = self.name.split()
-        titled = words[:1] and words[0].rstrip(".").lower() in ("dr", "prof")
+        titled = words[:1] and words[0].rstrip(".").lower() in TITLES
         return f"{words[0]} {words[-1]}" if titled and len(words) > 1 else (words[0] if words else self.name)
 
 
@@ -51,7 +52,7 @@ def person(reference: Resource, role: str = "") -> Person:
 
 def initials(name: str) -> str:
     words = [
-        word for word in name.replace(".", " ").split() if word[:1].isalpha() and word.lower() not in ("dr", "prof")
+        word for word in name.replace(".", " ").split() if word[:1].isalpha() and word.lower() not in TITLES
     ]
     return ((words[0][0] if words else "?") + (words[-1][0] if len(words) > 1 else "")).upper()
 
@@ -82,6 +83,22 @@ def patients(repo: Repository, text: str, *, limit: int = 20) -> list[Person]:
         return []
     found = repo.search("Patient", [*_name_params(text), ("_count", str(limit))]).resources
     return sorted((of(one, _told_apart(one)) for one in found), key=lambda one: one.name.casefold())
+
+
+def subjects(repo: Repository) -> list[Person]:
+    """Patients about whom a patient or carer may start a thread: a carer of several acts for one of them at a time."""
+    return [one for one in patients(repo, "") if repo.may("create", "Communication", _beginning(repo, one))]
+
+
+def _beginning(repo: Repository, patient: Person) -> Resource:
+    me = repo.actor.profile
+    return {
+        "resourceType": "Communication",
+        "status": "in-progress",
+        "subject": {"reference": patient.reference},
+        "recipient": [{"reference": one} for one in dict.fromkeys([me, patient.reference])],
+        "sender": {"reference": me},
+    }
 
 
 def writable(repo: Repository) -> list[Person]:

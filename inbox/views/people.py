@@ -25,7 +25,7 @@ def options(request: InboxRequest) -> HttpResponse:
 def pickers(request: InboxRequest, form: ThreadForm, *, only: str = "") -> dict[str, Any]:
     """Who can be chosen: in the portal all who may be written to, in the clinic the chosen ones and those who match."""
     if shell.name(request) == "portal":
-        found = {"patients": people.patients(request.repo, ""), "people": people.writable(request.repo)}
+        found = {"patients": people.subjects(request.repo), "people": people.writable(request.repo)}
     else:
         found = {
             "patients": _options(request, form, "patient") if only != "people" else [],

@@ -209,6 +209,17 @@ def test_a_reference_in_a_hidden_field_is_not_known_by_it(clinic: Clinic, type: 
     assert clinic["homer"].creates(body) == 201
 
 
+def test_a_list_with_a_value_that_is_ruled_out_is_ruled_out(clinic: Clinic) -> None:
+    both = {"encounter": [ref("Encounter/visit"), ref("Encounter/visit-bob")]}
+    clinic.change("DocumentReference/letter", context=both)
+    policy = {"criteria": "DocumentReference?encounter:not=Encounter/visit-bob", "resourceType": "DocumentReference"}
+    charlie = clinic.person({"resourceType": "AccessPolicy", "resource": [policy]}, CHARLIE)
+    assert charlie.reads("DocumentReference/letter") == 404
+    assert charlie.finds("DocumentReference", ("encounter", "Encounter/visit")) == []
+    asked = [("encounter", "Encounter/visit"), ("encounter", "Encounter/visit-bob")]
+    assert clinic["supervisor"].finds("DocumentReference", *asked) == ["letter"]
+
+
 @pytest.mark.parametrize("sort", ["_id", "_lastUpdated"])
 def test_a_row_without_a_status_is_found_where_a_status_is_ruled_out(clinic: Clinic, sort: str) -> None:
     found = clinic["alice"].search("CareTeam", ("status:not", "active"), ("_sort", sort))

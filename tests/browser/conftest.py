@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Response, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Response, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-sync"]
@@ -27,6 +27,10 @@ ALICE, BOB, HOMER, MARGE, SAM, CHARLIE = (
     "sam@clinic.example",
     "charlie@clinic.example",
 )
+
+PATIENCE = 15_000
+"""Milliseconds to wait for what shall happen: machines that run tests are busy."""
+expect.set_options(timeout=PATIENCE)
 
 SignIn = Callable[..., Page]
 TOLD = ("Failed to load resource", "Response Status Error Code", "htmx:sendError", "htmx:afterRequest")
@@ -90,6 +94,7 @@ def visit(server: Server, chromium: Browser) -> Iterator[SignIn]:
     def open_page(*, phone: bool = False, **options: Any) -> Page:
         options.setdefault("viewport", PHONE if phone else DESKTOP)
         context = chromium.new_context(base_url=server.url, has_touch=phone, **options)
+        context.set_default_timeout(PATIENCE)
         opened.append(context)
         watch(context, problems)
         return context.new_page()
