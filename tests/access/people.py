@@ -1,7 +1,7 @@
 """One person of the world at one of the two stores: every call is a new request, answered as its HTTP status."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,7 +133,3 @@ def status(call: Callable[[], object], *, created: bool = False) -> int:
     except outcome.FHIRError as error:
         return error.status
     return 201 if created else 200
-
-
-def all_of(codes: Sequence[int], expected: int) -> bool:
-    return set(codes) == {expected}
