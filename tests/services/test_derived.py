@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from inbox.fhir import rows, sql
+from inbox.fhir import rows
 from inbox.fhir.guard import Guarded
 from inbox.fhir.store import Store
 from inbox.fhir.types import Resource
@@ -230,93 +230,4 @@ def test_unread_is_what_a_recount_gives_after_anything(practice: Practice, syste
         wanted = {id for (id, reader), unread in owed.items() if unread and reader == name}
         assert threads.unread_count(repo) == len(wanted)
         assert {one.partition("/")[2] for one in receipts.unread_threads(repo)} == wanted
-    invariants.check()
-
-
-# Event lines
-
-
-def lines(system: Store, thread: str) -> list[Resource]:
-    params = [("part-of", f"Communication/{thread}"), ("category", "event"), ("_sort", "sent")]
-    return system.search("Communication", params).resources
-
-
-def test_every_change_of_a_thread_is_a_line(alice: Guarded, homer: Guarded, system: Store, thread: str) -> None:
-    def seen() -> str:
-        return threads.get(alice, thread).participants_version
-
-    participants.add(alice, thread, "Practitioner/charlie", seen=seen())
-    participants.remove(alice, thread, "Practitioner/charlie", seen=seen())
-    threads.close(alice, thread)
-    threads.reopen(alice, thread)
-    shown = [item.text for item in messages.page(homer, threads.get(homer, thread)).items if item.kind == "event"]
-    assert shown == [
-        "Dr. Alice Smith added Charlie Stranger",
-        "Dr. Alice Smith removed Charlie Stranger",
-        "Dr. Alice Smith closed this",
-        "Dr. Alice Smith opened this again",
-    ]
-    recipients = [{one["reference"] for one in line["recipient"]} for line in lines(system, thread)]
-    others = {"Patient/homer", "Practitioner/bob"}
-    assert recipients == [others | {"Practitioner/charlie"}, others, others, others]
-
-
-def test_leaving_is_told_to_those_who_stay(bob: Guarded, system: Store, thread: str) -> None:
-    participants.leave(bob, thread)
-    (line,) = lines(system, thread)
-    assert {one["reference"] for one in line["recipient"]} == {"Practitioner/alice", "Patient/homer"}
-    assert line["about"][0]["reference"] == "Practitioner/bob"
-
-
-def test_lines_open_no_marks_and_move_no_activity(alice: Guarded, bob: Guarded, system: Store, thread: str) -> None:
-    receipts.mark_read(bob, thread)
-    before = rows.header_activity(system.read("Communication", thread))
-    threads.close(alice, thread)
-    assert threads.unread_count(bob) == 0
-    assert rows.header_activity(system.read("Communication", thread)) == before
-
-
-# All or nothing
-
-
-class Broken(Exception):
-    """What this test throws."""
-
-
-@pytest.mark.parametrize("action", ["start", "send", "note", "read", "close", "add"])
-def test_whatever_breaks_leaves_nothing_half_done(
-    alice: Guarded, bob: Guarded, thread: str, action: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """F08: each insert fails in turn, until what somebody does gets through."""
-    receipts.mark_read(bob, thread)
-    send(alice, thread)
-    seen = threads.get(alice, thread).participants_version
-    act = {
-        "start": lambda: clinic.start(alice, "Practitioner/bob"),
-        "send": lambda: send(bob, thread),
-        "note": lambda: send(bob, thread, internal=True),
-        "read": lambda: receipts.mark_read(bob, thread),
-        "close": lambda: threads.close(alice, thread),
-        "add": lambda: participants.add(alice, thread, "Practitioner/charlie", seen=seen),
-    }[action]
-    before, insert, failures = invariants.snapshot(), sql.insert, 0
-    while failures < 100:
-        calls = 0
-
-        def failing(*arguments: Any, **named: Any) -> Any:
-            nonlocal calls
-            calls += bool(arguments[2])
-            if calls > failures:  # noqa: B023
-                raise Broken
-            return insert(*arguments, **named)
-
-        monkeypatch.setattr(sql, "insert", failing)
-        try:
-            act()
-            break
-        except Broken:
-            assert invariants.snapshot() == before
-            failures += 1
-    monkeypatch.undo()
-    assert 2 < failures < 100
     invariants.check()
