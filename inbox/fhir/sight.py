@@ -1,0 +1,220 @@
+"""What one actor sees of a repository: policy criteria as SQL for searches, in memory for a single state.
+
+Nothing is written here; `guard.py` asks it before it writes.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from . import builtin, logic, outcome, searchparams, validate
+from .audit import Trail
+from .parameters import Parameters
+from .policy import Entry, Policy, hides, visible
+from .query import Admit, Scope
+from .search import SearchRequest, matches, parse
+from .store import Found, Store
+from .types import Actor, Resource, split_reference
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far a search reaches: its scope for the store, and what each group of the scope hides."""
+
+    scope: Scope
+    hidden: tuple[frozenset[str], ...]
+
+    def hides(self, found: Found) -> frozenset[str]:
+        """The fields that every group which admits a row hides."""
+        if not found.groups:
+            return self.hidden[0]
+        return frozenset.intersection(*(one for one, admits in zip(self.hidden, found.groups, strict=True) if admits))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A resource as an actor sees it, and the fields that are hidden from them."""
+
+    resource: Resource
+    hidden: frozenset[str]
+
+
+class Sight:
+    """One actor's eyes: which resources, which states of them, and which of their fields."""
+
+    def __init__(self, store: Store, policy: Policy) -> None:
+        self.actor: Actor = store.actor
+        self.store = store
+        self.policy = policy
+        self.trail = Trail(store.actor)
+        self.parameters = Parameters(store.actor, store)
+        self._threads: dict[str, Resource | None] = {}
+        self._pending: dict[str, Resource] = {}
+
+    def _typed(self, type: str, interaction: str) -> None:
+        if type == builtin.FILE and interaction == "search":
+            raise outcome.Invalid("Files are not searched.", expression=type)
+        if not self.policy.allowing(type, interaction):
+            self.trail.read("refused", type, query=interaction, outcome="4")
+            raise outcome.Forbidden()
+
+    def admits(self, resource: Resource) -> bool:
+        """Whether this actor's policy admits a resource for reading, judged by the resource alone."""
+        return self._view(resource, "read") is not None
+
+    def _reach(self, entries: Sequence[Entry]) -> Reach:
+        """Everything that these entries admit, entries grouped by what they hide."""
+        groups: dict[frozenset[str], list[Admit]] = {}
+        for entry in entries:
+            admit = self._admit(entry)
+            if admit is not None:
+                groups.setdefault(entry.hidden, []).append(admit)
+        admits = tuple(admit for group in groups.values() for admit in group)
+        needed = tuple(tuple(group) for group in groups.values()) if len(groups) > 1 else ()
+        return Reach(Scope(admits, self._profiles, needed), tuple(groups))
+
+    def _admit(self, entry: Entry) -> Admit | None:
+        conditions = self.parameters.conditions(entry, in_sql=True)
+        if conditions is None:
+            return None
+        if not entry.follows:
+            return Admit(conditions)
+        followed = []
+        for target in searchparams.targets(entry.type, entry.follows):
+            steps = [self._admit(one) for one in self.policy.allowing(target, "read") if not one.follows]
+            if any(steps):
+                followed.append((target, tuple(one for one in steps if one is not None)))
+        return Admit(conditions, entry.follows, tuple(followed)) if followed else None
+
+    def _searchable(self, request: SearchRequest, *used: str) -> Reach:
+        """How far a search reaches: by the entries that hide nothing of what is searched or sorted by.
+
+        Where none is left it is an error, so that nothing leaks. `used` names parameters used besides.
+        """
+        entries = self.policy.allowing(request.type, "search")
+        for code in (*used, *(one.param.code for one in request.conditions), *(code for code, _ in request.sort)):
+            elements = searchparams.elements(request.type, code)
+            entries = [one for one in entries if not any(hides(one.hidden, element) for element in elements)]
+            if not entries:
+                raise outcome.Invalid(f"You may not search by “{code}”.", expression=code)
+        plain = next((one for one in entries if self._covers(one, request)), None)
+        return self._reach([plain] if plain else entries)
+
+    def _covers(self, entry: Entry, request: SearchRequest) -> bool:
+        """Whether an entry admits all that a search can find, and hides nothing of it: then no other one matters."""
+        if entry.hidden or entry.follows:
+            return False
+        conditions = self.parameters.conditions(entry, in_sql=True)
+        return conditions is not None and logic.implied(conditions, request.conditions)
+
+    def _seen(self, reach: Reach, found: Found) -> Seen:
+        """The resource without what every entry that admits it hides."""
+        hidden = reach.hides(found)
+        seen = visible(found.resource, hidden)
+        if seen["resourceType"] == "Communication":
+            self._threads[f"Communication/{seen['id']}"] = found.resource
+        return Seen(seen, hidden)
+
+    def _find(self, type: str, id: str, interaction: str) -> Seen | None:
+        """What this actor sees of one resource, or None."""
+        entries = self.policy.allowing(type, interaction)
+        request = parse(type, [("_id", id)]) if validate.valid_id(id) else None
+        if request is None or not entries:
+            return None
+        reach = self._reach(entries)
+        found = self.store.find(request, reach.scope).rows
+        if not found or not self._file_rule(found[0].resource):
+            return None
+        return self._seen(reach, found[0])
+
+    def _file_rule(self, resource: Resource) -> bool:
+        """A file is read while a version of its message that this actor may read points to it."""
+        if resource["resourceType"] != builtin.FILE:
+            return True
+        carrier = split_reference(resource.get("securityContext", {}).get("reference", ""))
+        if carrier[0] != "Communication" or (now := self._find(*carrier, "read")) is None:
+            return False
+        versions = self._versions(*carrier, "history") if self._find(*carrier, "history") else [now.resource]
+        return any(f"{builtin.FILE}/{resource['id']}" in builtin.files(one) for one in versions)
+
+    def _absent(self, type: str, id: str) -> outcome.FHIRError:
+        """Gone for those who could read the last version, else the same as an id that never was."""
+        last = self.store.last_version(type, id)
+        if last is not None and last.deleted and self.admits(last.resource):
+            return outcome.Gone()
+        return outcome.NotFound()
+
+    def _versions(self, type: str, id: str, interaction: str) -> list[Resource]:
+        """The versions that this actor may see, each judged by itself, newest first."""
+        versions = self.store.history(type, id)
+        closed = bool(versions) and builtin.retracted(versions[0]) and not builtin.sent_by(versions[0], self._profiles)
+        found = [
+            one
+            if set(one) <= {"resourceType", "id", "meta"}
+            else self._view(one, interaction, impersonal=closed and not builtin.retracted(one))
+            for one in versions
+        ]
+        return [one for one in found if one is not None]
+
+    def _view(self, resource: Resource, interaction: str, *, impersonal: bool = False) -> Resource | None:
+        """A state as this actor may see it, judged by itself; `impersonal` asks for entries that name no person."""
+        if not self._draft_rule(resource):
+            return None
+        entries = [e for e in self.policy.allowing(resource["resourceType"], interaction) if self._admits(e, resource)]
+        hidden = [one.hidden for one in entries if not (impersonal and one.personal)]
+        return visible(resource, frozenset.intersection(*hidden)) if hidden else None
+
+    def _admits(self, entry: Entry, resource: Resource, *, writing: bool = False) -> bool:
+        conditions = self.parameters.conditions(entry, in_sql=False)
+        if conditions is None or not matches(SearchRequest(entry.type, conditions), resource):
+            return False
+        if not writing and not self._file_rule(resource):
+            return False
+        return not entry.follows or self._followed(entry, resource, writing)
+
+    def _followed(self, entry: Entry, resource: Resource, writing: bool) -> bool:
+        for _, target in searchparams.references(resource, entry.follows):
+            type, id = split_reference(target)
+            parent = self._pending.get(target) or self.store.raw(type, id)
+            interaction = "update" if writing else "read"
+            steps = [one for one in self.policy.allowing(type, interaction) if not one.follows]
+            if parent is not None and any(self._admits(one, parent, writing=writing) for one in steps):
+                return True
+        return False
+
+    def _draft_rule(self, resource: Resource) -> bool:
+        return builtin.draft_visible(resource, self._profiles)
+
+    @property
+    def _profiles(self) -> tuple[str, ...]:
+        return tuple(self.parameters.profiles)
+
+    def _thread(self, reference: str) -> Resource | None:
+        """The header that a message or Task names, if the writer may read it."""
+        if reference in self._pending:
+            return self._pending[reference]
+        if reference not in self._threads:
+            held = self.store.held(reference)
+            if held is not None:
+                self._threads[reference] = held if self.admits(held) else None
+            else:
+                type, id = split_reference(reference)
+                seen = self._find(type, id, "read") if type else None
+                self._threads[reference] = self._threads.get(reference) if seen else None
+        return self._threads[reference]
+
+    def _readable_ids(self, type: str, ids: Sequence[str]) -> Iterator[Resource]:
+        entries = self.policy.allowing(type, "read")
+        ids = [id for id in ids if validate.valid_id(id)]
+        if entries and ids:
+            request = parse(type, [("_id", ",".join(ids)), ("_count", "1000")])
+            for found in self.store.find(request, self._reach(entries).scope).rows:
+                if self._file_rule(found.resource):
+                    yield found.resource
+
+    def _named(self, resource: Resource | None) -> set[str]:
+        """The references and files in what this actor sees of a resource."""
+        seen = self._view(resource, "read") if resource is not None else None
+        if seen is None:
+            return set()
+        references = {"/".join(split_reference(one[1].get("reference", ""))) for one in validate.references(seen)}
+        return references | set(builtin.files(seen))
