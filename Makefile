@@ -22,11 +22,13 @@ help:
 demo: $(VENV)/installed
 	@ENVIRONMENT=demo DATA_DIR='$(abspath $(DATA_DIR))' exec $(BIN)/python manage.py demo --port $(PORT)
 
-# Everything runs, whatever failed before it; pytest is last, so that the last line is its summary.
+# Everything runs, whatever failed before it: linters, what the store does on PostgreSQL, then all tests on SQLite,
+# whose summary is the last line.
 test: $(VENV)/installed-dev chromium
 	@failed=0; \
 	$(MAKE) --no-print-directory lint || failed=1; \
-	ENVIRONMENT=test $(BIN)/python -m pytest -n $(WORKERS) || failed=1; \
+	$(BIN)/python -m tests.postgres -m pytest -q -m postgres -n $(WORKERS) || failed=1; \
+	ENVIRONMENT=test $(BIN)/python -m pytest -q -n $(WORKERS) || failed=1; \
 	exit $$failed
 
 lint: $(VENV)/installed-dev

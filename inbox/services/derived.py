@@ -91,10 +91,15 @@ def _message_sent(touched: _Touched, message: Resource) -> None:
         if header is None:
             continue
         readers = {*builtin.recipients(message), message.get("sender", {}).get("reference")}
-        activity = message["meta"]["lastUpdated"]
-        if set(builtin.recipients(header)) <= readers and activity > rows.header_activity(header):
-            touched.put(rows.with_activity(header, activity))
+        if set(builtin.recipients(header)) <= readers:
+            touched.put(rows.with_activity(header, _activity(header, message)))
         _open_receipts(touched, thread, header, message)
+
+
+def _activity(header: Resource, message: Resource) -> str:
+    """When the message came; after the last activity also where the clock has stepped back since."""
+    came, last = str(message["meta"]["lastUpdated"]), rows.header_activity(header)
+    return rows.instant(rows.micros(last) + 1) if came < last else came
 
 
 def _open_receipts(touched: _Touched, thread: str, header: Resource, message: Resource) -> None:

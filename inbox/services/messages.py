@@ -251,11 +251,16 @@ def draft(actor: Actor, header: Resource, text: str, *, internal: bool = False, 
         **({"category": category} if category else {}),
         **({"subject": header["subject"]} if "subject" in header else {}),
         **({"topic": header["topic"]} if "topic" in header else {}),
-        "sent": now(),
+        "sent": _sent_now(header),
         **({"recipient": [{"reference": one["reference"]} for one in others]} if others else {}),
         "sender": {"reference": actor.profile},
         "payload": [{"contentString": text}],
     }
+
+
+def _sent_now(header: Resource) -> str:
+    """This moment, and not before the thread's last change: a clock that steps back reorders no conversation."""
+    return max(now(), str(header["meta"].get("lastUpdated", "")))
 
 
 def send(

@@ -51,9 +51,7 @@ def person(reference: Resource, role: str = "") -> Person:
 
 
 def initials(name: str) -> str:
-    words = [
-        word for word in name.replace(".", " ").split() if word[:1].isalpha() and word.lower() not in TITLES
-    ]
+    words = [word for word in name.replace(".", " ").split() if word[:1].isalpha() and word.lower() not in TITLES]
     return ((words[0][0] if words else "?") + (words[-1][0] if len(words) > 1 else "")).upper()
 
 

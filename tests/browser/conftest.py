@@ -41,6 +41,7 @@ TOLD = ("Failed to load resource", "Response Status Error Code", "htmx:sendError
 class Server:
     url: str
     password: str
+    env: dict[str, str]
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +61,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             password = found[1]
             break
     assert password, "the demo did not start"
-    yield Server(f"http://127.0.0.1:{port}", password)
+    yield Server(f"http://127.0.0.1:{port}", password, env)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20) == 0
 
@@ -79,6 +80,15 @@ def chromium() -> Iterator[Browser]:
 def cookies() -> dict[str, list[Any]]:
     """The session of everybody who has signed in already: signing in is rate-limited, and slow on purpose."""
     return {}
+
+
+@pytest.fixture(scope="session")
+def nobody(server: Server) -> str:
+    """The e-mail address of an account that belongs to no practice; its password is everybody's."""
+    email = "nobody@clinic.example"
+    make = f"from accounts.models import User; User.objects.create_user({email!r}, {server.password!r}, name='Nobody')"
+    subprocess.run([sys.executable, "manage.py", "shell", "-v0", "-c", make], cwd=ROOT, env=server.env, check=True)
+    return email
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
 """Texts that nobody expects: stored as they were typed, shown as text, and the layout holds."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from .conftest import ALICE, DESKTOP, HOMER, PHONE, SignIn
 from .conversations import begin, box, send_button
+from .layout import overflowing, sideways
 
 pytestmark = pytest.mark.browser
 HOSTILE = '"><img src=x onerror="alert(1)"> <script>alert(2)</script> {{ 7*7 }} &lt;b&gt; \'; DROP TABLE x; --'
@@ -14,18 +15,6 @@ TEXTS = {
     "markup": HOSTILE,
     "spaces and lines": "  two spaces  before\n\n\n\tand a tab, three lines later  ",
 }
-
-
-def sideways(page: Page) -> int:
-    """By how many pixels the page can be scrolled sideways."""
-    width: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return width
-
-
-def overflowing(page: Page, area: str) -> int:
-    """By how many pixels what an area holds is wider than the area."""
-    width: int = page.locator(area).first.evaluate("(one) => one.scrollWidth - one.clientWidth")
-    return width
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())

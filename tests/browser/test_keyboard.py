@@ -14,8 +14,10 @@ RING = """() => {
     const { outlineStyle, outlineWidth } = getComputedStyle(one);
     return outlineStyle !== "none" && parseFloat(outlineWidth) >= 2;
   };
-  const one = document.activeElement;
-  return [one, one.closest("label"), one.closest(".composer__box, .search, .thread-row")].some((part) => part && ringed(part));
+  const one = document.activeElement, box = one.closest(".composer__box");
+  return box?.contains(one) && one.matches("textarea")
+    ? getComputedStyle(box).boxShadow !== "none"
+    : ringed(one) || (one.matches("label *") && ringed(one.closest("label")));
 }"""
 
 

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from inbox.fhir import outcome
+from inbox.fhir import outcome, rows
 from inbox.fhir.guard import Guarded
 from inbox.fhir.store import Store
 from inbox.services import messages, participants, receipts, threads
@@ -196,3 +196,13 @@ def test_the_unread_line_stands_before_the_first_unread_message(alice: Guarded, 
     items = messages.page(homer, threads.get(homer, thread), unread_since=since).items
     shown = [item.text or item.kind for item in items if item.kind != "day"]
     assert shown == ["Hello Homer", "Mine", "unread", "One", "Two"]
+
+
+def test_a_clock_that_steps_back_reorders_no_conversation(
+    alice: Guarded, homer: Guarded, thread: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F22."""
+    for hour, (repo, text) in enumerate([(homer, "One"), (alice, "Two"), (homer, "Three")]):
+        monkeypatch.setattr(rows, "now", lambda: rows.micros("2020-01-01") - hour * 3_600_000_000)  # noqa: B023
+        send(repo, thread, text)
+    assert texts(alice, thread) == ["Hello Homer", "One", "Two", "Three"]
