@@ -133,6 +133,10 @@ class Guarded(Sight):
         writing = interaction in policies.WRITES
         return self._draft_rule(resource) and any(self._admits(one, resource, writing=writing) for one in entries)
 
+    def may_search(self, type: str, *codes: str) -> bool:
+        """Whether this actor may search a type by all of these parameters; hidden fields are searched by nobody."""
+        return bool(self._searching(type, codes))
+
     def may_become(self, before: Resource, after: Resource) -> bool:
         """Whether the policy lets this actor change a resource from one state to another."""
         entries = self.policy.allowing(before["resourceType"], "update")

@@ -75,6 +75,9 @@ class Repository(Protocol):
     def may(self, interaction: str, type: str, resource: Resource | None = None) -> bool:
         """Whether this actor's policy allows an interaction at all, or on this state of a resource."""
 
+    def may_search(self, type: str, *codes: str) -> bool:
+        """Whether this actor may search a type by all of these parameters; hidden fields are searched by nobody."""
+
     def may_become(self, before: Resource, after: Resource) -> bool:
         """Whether this actor may change a resource from one state to another."""
 

@@ -3,7 +3,7 @@
 Nothing is written here; `guard.py` asks it before it writes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from . import builtin, logic, outcome, searchparams, validate
@@ -90,14 +90,21 @@ class Sight:
 
         Where none is left it is an error, so that nothing leaks. `used` names parameters used besides.
         """
-        entries = self.policy.allowing(request.type, "search")
-        for code in (*used, *(one.param.code for one in request.conditions), *(code for code, _ in request.sort)):
-            elements = searchparams.elements(request.type, code)
-            entries = [one for one in entries if not any(hides(one.hidden, element) for element in elements)]
-            if not entries:
-                raise outcome.Invalid(f"You may not search by “{code}”.", expression=code)
+        codes = [*used, *(one.param.code for one in request.conditions), *(code for code, _ in request.sort)]
+        entries = self._searching(request.type, codes)
+        if not entries:
+            refused = next(
+                (code for code in codes if not self._searching(request.type, [code])), codes[0] if codes else ""
+            )
+            raise outcome.Invalid(f"You may not search by “{refused}”.", expression=refused)
         plain = next((one for one in entries if self._covers(one, request)), None)
         return self._reach([plain] if plain else entries)
+
+    def _searching(self, type: str, codes: Iterable[str]) -> list[Entry]:
+        """The entries that let a type be searched and hide nothing of what these parameters look at."""
+        looked = [element for code in codes for element in searchparams.elements(type, code)]
+        entries = self.policy.allowing(type, "search")
+        return [one for one in entries if not any(hides(one.hidden, element) for element in looked)]
 
     def _covers(self, entry: Entry, request: SearchRequest) -> bool:
         """Whether an entry admits all that a search can find, and hides nothing of it: then no other one matters."""

@@ -147,6 +147,9 @@ class Store:
     def may(self, interaction: str, type: str, resource: Resource | None = None) -> bool:
         return True
 
+    def may_search(self, type: str, *codes: str) -> bool:
+        return True
+
     def may_become(self, before: Resource, after: Resource) -> bool:
         return True
 

@@ -213,7 +213,9 @@ def newest(repo: Repository, threads: list[str]) -> dict[str, Resource]:
         ("category:not", "event"),
         ("_sort", "-sent"),
     ]
-    return repo.newest("Communication", params, per="part-of", targets=threads) if threads else {}
+    if not threads or not repo.may_search("Communication", "category"):
+        return {}
+    return repo.newest("Communication", params, per="part-of", targets=threads)
 
 
 def preview(actor: Actor, message: Resource | None) -> tuple[str, str]:
@@ -298,6 +300,10 @@ def send(
     condition = f"{client_condition(repo, client_id)}&part-of=Communication/{thread}"
     try:
         written = repo.create(message, if_none_exist=condition)
+    except outcome.UnknownReference:
+        raise outcome.Unprocessable(
+            _("The message that you answer can not be found. Send yours without it."), expression="text"
+        ) from None
     except outcome.Forbidden:
         if participants_of(repo, thread) == builtin.recipients(header):
             raise

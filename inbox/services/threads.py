@@ -119,8 +119,14 @@ def page(repo: Repository, filter: ListFilter) -> ThreadPage:
     return ThreadPage(rows, found.next, filter)
 
 
+def _headers(repo: Repository) -> Params:
+    """The search for thread headers; whoever may not look at payloads can not tell a lone message from a thread."""
+    params: Params = [("part-of:missing", "true")]
+    return [*params, ("payload:missing", "true")] if repo.may_search("Communication", "payload") else params
+
+
 def _list_params(repo: Repository, filter: ListFilter, scope: str) -> Params | None:
-    params: Params = [("part-of:missing", "true"), ("payload:missing", "true")]
+    params = _headers(repo)
     params.append(CLOSED_STATUS if filter.status == "closed" else OPEN_STATUS)
     if scope == "mine":
         params.append(("recipient", repo.actor.profile))
@@ -303,9 +309,8 @@ class ThreadLink:
 def of_patient(repo: Repository, patient: str, *, but: str = "", limit: int = 5) -> list[ThreadLink]:
     """The newest threads of a patient that this reader may see, without the one that is open."""
     params: Params = [
+        *_headers(repo),
         ("subject", patient),
-        ("part-of:missing", "true"),
-        ("payload:missing", "true"),
         ("status:not", "preparation,entered-in-error"),
         ("_sort", "-_lastUpdated"),
         ("_count", str(limit + 1)),

@@ -19,12 +19,13 @@ ROOT = Path(__file__).resolve().parents[2]
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-sync"]
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
-ALICE, BOB, HOMER, MARGE, SAM, CHARLIE = (
+ALICE, BOB, HOMER, MARGE, SAM, ADMIN, CHARLIE = (
     "alice@clinic.example",
     "bob@clinic.example",
     "homer@patient.example",
     "marge@patient.example",
     "sam@clinic.example",
+    "admin@clinic.example",
     "charlie@clinic.example",
 )
 

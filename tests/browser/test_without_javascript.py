@@ -168,7 +168,7 @@ def test_compose_finds_people_by_buttons_and_keeps_what_is_typed(sign_in: SignIn
     alice.get_by_role("link", name="New message").first.click()
     alice.get_by_label("Topic", exact=True).fill("Typed before searching")
     alice.get_by_label("First message").fill("Kept?\nYes.")
-    alice.get_by_role("checkbox", name="Lab results").check()
+    alice.get_by_role("checkbox", name="Vaccination").check()
     alice.get_by_label("Find a patient by name").fill("homer")
     alice.get_by_role("button", name="Find").first.click()
     alice.get_by_role("radio", name=re.compile("Homer Simpson")).check()
@@ -182,7 +182,7 @@ def test_compose_finds_people_by_buttons_and_keeps_what_is_typed(sign_in: SignIn
     alice.get_by_role("checkbox", name=re.compile("Ken Tanaka")).check()
     expect(alice.get_by_label("Topic", exact=True)).to_have_value("Typed before searching")
     expect(alice.get_by_label("First message")).to_have_value("Kept?\nYes.")
-    expect(alice.get_by_role("checkbox", name="Lab results")).to_be_checked()
+    expect(alice.get_by_role("checkbox", name="Vaccination")).to_be_checked()
     alice.get_by_role("button", name=re.compile("^Send")).click()
     expect(alice.get_by_role("heading", name="Typed before searching")).to_be_visible()
     for name in ("Homer Simpson", "Bob Miller", "Ken Tanaka"):

@@ -17,6 +17,7 @@ PEOPLE = {
     "charlie": ("Practitioner/charlie", "clinician"),
     "homer": ("Patient/homer", "patient"),
     "sam": ("Practitioner/sam", "supervisor"),
+    "kim": ("Practitioner/sam", "administrator"),
 }
 
 
