@@ -164,7 +164,10 @@ def no_membership(request: Request) -> HttpResponse:
 
 
 def to_login(request: Request, after: str) -> HttpResponse:
-    """Off to the sign-in page, from where a person comes back to `after`."""
+    """Off to the sign-in page, from where a person comes back to `after`; a text that was sent is shown again."""
+    typed = {name: request.POST.get(name, "").strip() for name in ("text", "topic")} if request.method == "POST" else {}
+    if typed.get("text") and not request.htmx:
+        return render(request, "403_csrf.html", typed, status=403)
     url = reverse("account_login") + (f"?{urlencode({'next': after})}" if after else "")
     if not request.htmx:
         return redirect(url)

@@ -56,9 +56,15 @@ class MessageForm(forms.Form):
         return MessageForm(initial={**kept, "seen": seen})
 
     @classmethod
-    def fresh(cls, *, seen: str = "", text: str = "", in_response_to: str = "") -> "MessageForm":
+    def fresh(cls, *, seen: str = "", text: str = "", in_response_to: str = "", kind: str = "") -> "MessageForm":
         """An unsent message, empty but for `text`; `in_response_to` is the id of the message that it answers."""
-        words = {"client_id": new_client_id(), "seen": seen, "text": text, "in_response_to": in_response_to}
+        words = {
+            "client_id": new_client_id(),
+            "seen": seen,
+            "text": text,
+            "in_response_to": in_response_to,
+            "kind": kind,
+        }
         return cls(initial=words)
 
 
@@ -70,7 +76,7 @@ class ThreadForm(forms.Form):
     """
 
     patient = forms.CharField(required=False, max_length=500)
-    people = forms.Field(required=True, error_messages={"required": _("Choose at least one person.")})
+    people = forms.Field(required=False)
     topic = forms.CharField(
         max_length=settings.TOPIC_MAX_LENGTH,
         error_messages={"required": _("Write a topic of a few words, such as “Lab results”.")},
@@ -92,6 +98,14 @@ class ThreadForm(forms.Form):
         if not text.strip():
             raise forms.ValidationError(_("Write a message."))
         return text
+
+    def clean(self) -> dict[str, Any]:
+        """Somebody must take part: the patient, or people; with `staff_only` the patient does not."""
+        typed = super().clean() or self.cleaned_data
+        alone = not typed.get("patient") or typed.get("staff_only")
+        if alone and not typed.get("people"):
+            self.add_error("people", _("Choose at least one person."))
+        return typed
 
     def clean_client_id(self) -> str:
         return str(self.cleaned_data["client_id"]) or new_client_id()

@@ -81,10 +81,10 @@ def _row(
         interaction,
         actor.profile,
         type,
-        id,
+        id[:64],
         version,
         outcome,
-        query,
+        query[:2000],
         "",
         actor.request_id,
     ]

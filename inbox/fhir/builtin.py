@@ -63,7 +63,7 @@ def has_category(resource: Resource, code: str) -> bool:
 
 def recipients(resource: Resource | None) -> list[str]:
     """The references of a Communication's recipients."""
-    return [one["reference"] for one in (resource or {}).get("recipient", []) if one.get("reference")]
+    return references_in(resource or {}, "recipient")
 
 
 def parents(resource: Resource) -> list[str]:
@@ -98,7 +98,17 @@ def check(before: Resource | None, after: Resource, raw: Callable[[str], Resourc
         raise outcome.Unprocessable(
             f"A message does not go from {before['status']} to {after['status']}.", expression="Communication.status"
         )
+    for name in ("recipient", "sender", "subject"):
+        for one in references_in(after, name):
+            if not all(split_reference(one)):
+                raise outcome.UnknownReference(f"Unknown reference {one}", expression=f"Communication.{name}")
     _notes(after, raw)
+
+
+def references_in(resource: Resource, element: str) -> list[str]:
+    """The references of one element, a single one or a list."""
+    value = resource.get(element, [])
+    return [one["reference"] for one in (value if isinstance(value, list) else [value]) if one.get("reference")]
 
 
 def _notes(after: Resource, raw: Callable[[str], Resource | None]) -> None:

@@ -58,6 +58,8 @@ def bulk_load(
 def _check(index: int, resource: Resource) -> None:
     try:
         validate.validate(resource)
+        rows.columns(resource, 0)
+        rows.micros(resource.get("meta", {}).get("lastUpdated", "2000"))
         if "id" not in resource:
             raise outcome.Invalid("id is required.", expression=f"{resource['resourceType']}.id")
     except outcome.FHIRError as error:

@@ -14,7 +14,7 @@ import simplejson
 
 from inbox import models
 
-from . import searchparams, sql
+from . import outcome, searchparams, sql
 from .types import Resource
 
 LAST_ACTIVITY = "https://fhir-inbox.example/StructureDefinition/last-activity"
@@ -44,7 +44,10 @@ def instant(micros: int) -> str:
 
 def micros(text: str) -> int:
     """A FHIR instant or dateTime as microseconds (its earliest moment)."""
-    return searchparams.interval(text)[0]
+    try:
+        return searchparams.interval(text)[0]
+    except ValueError:
+        raise outcome.Invalid(f"{text} is outside the calendar.") from None
 
 
 @dataclass

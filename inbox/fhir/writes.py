@@ -171,7 +171,7 @@ def _references(step: Step) -> Iterable[tuple[str, Resource, list[str]]]:
     old = {found[1].get("reference") for found in validate.references(step.before)} if step.before else set()
     for found in validate.references(step.after):
         reference = found[1].get("reference", "")
-        if reference not in old and all(split_reference(reference)):
+        if (reference not in old or "display" not in found[1]) and all(split_reference(reference)):
             yield found
 
 

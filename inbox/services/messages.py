@@ -28,6 +28,7 @@ class Quote:
     id: str
     author: str
     text: str
+    internal: bool = False
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,8 @@ def _quotes(repo: Repository, resources: list[Resource]) -> dict[str, Quote]:
 def _quote(resource: Resource) -> Quote:
     gone = resource["status"] == "entered-in-error"
     text = _("This message was removed.") if gone else _cut(text_of(resource), 140)
-    return Quote(resource["id"], people.person(resource.get("sender", {})).name, text)
+    author = people.person(resource.get("sender", {})).name
+    return Quote(resource["id"], author, text, builtin.is_internal(resource))
 
 
 def quoted(repo: Repository, thread: str, id: str) -> Quote | None:
@@ -287,16 +289,13 @@ def send(
     header = repo.read("Communication", thread)
     if "partOf" in header:
         raise outcome.NotFound()
+    message = _new(repo.actor, header, text, client_id, internal, in_response_to)
     if header["status"] in CLOSED:
         if sent := _sent_before(repo, thread, client_id):
-            return _repeated(repo, sent, text)
+            return _repeated(repo, sent, message)
         raise Closed()
     if seen and not anyway:
         _ask(repo, thread, seen, client_id)
-    message = draft(repo.actor, header, text, internal=internal)
-    message["identifier"] = [{"system": vocabulary.CLIENT_ID, "value": client_id}]
-    if in_response_to:
-        message["inResponseTo"] = [{"reference": f"Communication/{in_response_to}"}]
     condition = f"{client_condition(repo, client_id)}&part-of=Communication/{thread}"
     try:
         written = repo.create(message, if_none_exist=condition)
@@ -309,9 +308,20 @@ def send(
             raise
         return send(repo, thread, text=text, client_id=client_id, internal=internal, in_response_to=in_response_to)
     if written.unchanged and written.resource is not None:
-        return _repeated(repo, written.resource, text)
+        return _repeated(repo, written.resource, message)
     stored = written.resource or {**message, "id": ""}
     return _message(repo.actor, stored, _quotes(repo, [stored]))
+
+
+def _new(actor: Actor, header: Resource, text: str, client_id: str, internal: bool, in_response_to: str) -> Resource:
+    """The message as it is sent; raises Unprocessable when nobody would receive it."""
+    message = draft(actor, header, text, internal=internal)
+    if "recipient" not in message and not internal:
+        raise outcome.Unprocessable(_("Nobody else takes part any more, so nobody would read this."), expression="text")
+    message["identifier"] = [{"system": vocabulary.CLIENT_ID, "value": client_id}]
+    if in_response_to:
+        message["inResponseTo"] = [{"reference": f"Communication/{in_response_to}"}]
+    return message
 
 
 def participants_of(repo: Repository, thread: str) -> list[str]:
@@ -338,8 +348,11 @@ def _sent_before(repo: Repository, thread: str, client_id: str) -> Resource | No
     return next(iter(repo.search("Communication", params).resources), None)
 
 
-def _repeated(repo: Repository, sent: Resource, text: str) -> Item:
-    if text_of(sent) != text:
+def _repeated(repo: Repository, sent: Resource, message: Resource) -> Item:
+    """The message that a repeated send made the first time; another message under its client id is refused."""
+    same = all(sent.get(name) == message.get(name) for name in ("payload", "partOf"))
+    answers = [[one.get("reference") for one in each.get("inResponseTo", [])] for each in (sent, message)]
+    if not same or answers[0] != answers[1] or builtin.is_internal(sent) != builtin.is_internal(message):
         raise KeyReused(_("This was sent already with another text."))
     return _message(repo.actor, sent, {})
 

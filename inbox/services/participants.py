@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from inbox.fhir import members, outcome
+from inbox.fhir import builtin, members, outcome
 from inbox.fhir.repository import Repository
 from inbox.fhir.types import Resource
 
@@ -78,14 +78,27 @@ def _edit(repo: Repository, thread: str, seen: str, change: Callable[[list[Resou
         recipients = change(header.get("recipient", []))
         if len(recipients) == len(header.get("recipient", [])):
             return header
-        if not recipients:
-            raise outcome.Unprocessable(_("A thread needs at least one participant."), expression="person")
+        _check(header, recipients)
         after = {**header, "recipient": recipients}
         try:
             return repo.update(after, if_match=header["meta"]["versionId"]).resource or after
         except outcome.Stale:
             continue
     raise Changed([people.person(one) for one in repo.read("Communication", thread).get("recipient", [])])
+
+
+def _check(header: Resource, recipients: list[Resource]) -> None:
+    """Raise Unprocessable when a patient would be left without staff, or come into a thread of staff."""
+    if not recipients:
+        raise outcome.Unprocessable(_("A thread needs at least one participant."), expression="person")
+    outside = [one for one in recipients if not str(one.get("reference", "")).startswith(builtin.STAFF)]
+    if outside and builtin.is_internal(header):
+        raise outcome.Unprocessable(_("This thread is for staff only."), expression="person")
+    if len(outside) == len(recipients) < len(header.get("recipient", [])):
+        raise outcome.Unprocessable(
+            _("A conversation with a patient needs somebody of the staff. Add a colleague first, or close it."),
+            expression="person",
+        )
 
 
 def _with(recipients: list[Resource], person: str) -> list[Resource]:

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from inbox import fhir
 from inbox.fhir import outcome
-from inbox.fhir.repository import Repository
+from inbox.fhir.repository import Repository, Write
 from inbox.fhir.types import Params
 
 from . import vocabulary
@@ -43,7 +43,7 @@ def unread_among(repo: Repository, threads: list[str]) -> dict[str, str]:
 
 def _open(repo: Repository) -> Params:
     code = f"{vocabulary.READ_RECEIPT_SYSTEM}|{vocabulary.READ_RECEIPT}"
-    return [("code", code), ("owner", repo.actor.profile), ("status", "requested")]
+    return [("code", code), ("owner", ",".join(repo.actor.profiles or (repo.actor.profile,))), ("status", "requested")]
 
 
 def mark_read(repo: Repository, thread: str) -> str:
@@ -53,9 +53,12 @@ def mark_read(repo: Repository, thread: str) -> str:
     that is too busy to write leaves the thread unread rather than unopened.
     """
     store = fhir.system(repo.actor.practice)
-    task = store.raw("Task", receipt_id(thread, repo.actor.profile))
-    if task is None or task["status"] != "requested":
-        return ""
+    profiles = repo.actor.profiles or (repo.actor.profile,)
+    marks = store.present("Task", [receipt_id(thread, profile) for profile in profiles])
+    opened = [one for one in marks if one["status"] == "requested"]
+    writes = [
+        Write("PUT", "Task", one["id"], {**one, "status": "completed"}, one["meta"]["versionId"]) for one in opened
+    ]
     with suppress(outcome.Busy, outcome.Stale):
-        store.update({**task, "status": "completed"}, if_match=task["meta"]["versionId"])
-    return str(task["meta"]["lastUpdated"])
+        store.apply(writes)
+    return min((str(one["meta"]["lastUpdated"]) for one in opened), default="")

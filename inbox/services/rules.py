@@ -1,6 +1,7 @@
 """What people may type: one place for the limits of pages, so that every form says the same."""
 
 import re
+import unicodedata
 import uuid
 
 from django.conf import settings
@@ -19,7 +20,7 @@ def text(value: str) -> str:
 def topic(value: str) -> str:
     """A thread's topic; raises Unprocessable (expression `topic`)."""
     empty = _("Write a topic of a few words, such as “Lab results”.")
-    return _checked(" ".join(value.split(" ")).strip(), "topic", settings.TOPIC_MAX_LENGTH, empty)
+    return _checked(" ".join(OVERRIDES.sub(" ", value).split()), "topic", settings.TOPIC_MAX_LENGTH, empty)
 
 
 def reason(value: str) -> str:
@@ -38,7 +39,7 @@ def client_id(value: str) -> str:
 
 
 def _checked(value: str, field: str, limit: int, empty: str) -> str:
-    if not value.strip():
+    if all(unicodedata.category(one)[0] in "CZ" for one in value):
         raise outcome.Unprocessable(empty, expression=field)
     if len(value) > limit:
         much = {
@@ -55,5 +56,8 @@ def _checked(value: str, field: str, limit: int, empty: str) -> str:
         )
     return value
 
+
+OVERRIDES = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Marks that turn the direction of what follows: in a topic they would turn the rest of the row."""
 
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")

@@ -218,7 +218,8 @@ def _may_become(repo: Repository, header: Resource, **changes: object) -> bool:
 
 def _may_leave(repo: Repository, header: Resource) -> bool:
     rest = [one for one in header.get("recipient", []) if one.get("reference") != repo.actor.profile]
-    return 0 < len(rest) < len(header.get("recipient", [])) and _may_become(repo, header, recipient=rest)
+    staff = any(people.person(one).staff for one in rest)
+    return staff and len(rest) < len(header.get("recipient", [])) and _may_become(repo, header, recipient=rest)
 
 
 def participants_version(header: Resource) -> str:
@@ -256,15 +257,27 @@ def start(
     header = _new_header(repo, patient, people, topic, tags, staff_only)
     if len(header["recipient"]) < 2:
         raise outcome.Unprocessable(_("Choose at least one person to write to."), expression="people")
+    if staff_only and not all(one["reference"].startswith(builtin.STAFF) for one in header["recipient"]):
+        raise outcome.Unprocessable(_("A thread for staff only takes no patients or carers."), expression="people")
     urn = f"urn:uuid:{uuid.uuid4()}"
     message = messages.draft(repo.actor, {**header, "id": "", "meta": {}}, text, parent=urn)
     # An id of its own: no message of another thread is ever taken for the first one of this.
     entries = [_entry(repo, urn, header, client_id), _entry(repo, "", message, f"{client_id}-first")]
-    answer = repo.transaction({"resourceType": "Bundle", "type": "transaction", "entry": entries})
+    try:
+        answer = repo.transaction({"resourceType": "Bundle", "type": "transaction", "entry": entries})
+    except outcome.UnknownReference:
+        unknown = _("Somebody you chose can not be found. Choose people from the list.")
+        raise outcome.Unprocessable(unknown, expression="people") from None
     sent = [entry.get("resource", {}) for entry in answer["entry"]]
-    if (sent[0].get("topic"), messages.text_of(sent[1])) != (header["topic"], text):
+    if _what(sent[0]) != _what(header) or messages.text_of(sent[1]) != text:
         raise messages.KeyReused()
     return str(sent[0]["id"])
+
+
+def _what(header: Resource) -> tuple[object, ...]:
+    """What makes a thread another one than that which was sent under the same client id."""
+    subject = header.get("subject", {}).get("reference")
+    return header.get("topic"), subject, sorted(builtin.recipients(header)), builtin.is_internal(header)
 
 
 def _new_header(

@@ -13,7 +13,7 @@ from inbox.http import InboxRequest
 from inbox.services import messages, threads
 from inbox.services.messages import Item
 from inbox.views import shell
-from inbox.views.threads import answered, conversation
+from inbox.views.threads import composer, conversation
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -77,11 +77,4 @@ def _not_sent(
     thread = threads.get(request.repo, thread_id)
     if request.htmx.target != "composer":
         return conversation(request, thread, form=form, status=status, **more)
-    context = {
-        "thread": thread,
-        "form": form,
-        "errors": form.errors.get("text", []),
-        "answered": answered(request, thread_id, form),
-        **more,
-    }
-    return shell.page(request, "thread.html", context, fragments=("composer",), status=status)
+    return composer(request, thread, form, status=status, **more)

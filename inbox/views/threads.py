@@ -31,8 +31,11 @@ def index(request: InboxRequest) -> HttpResponse:
 @require_safe
 def show(request: InboxRequest, thread_id: str) -> HttpResponse:
     """One conversation; `?before=` begins it at an older message, `?reply_to=` answers one message."""
-    form = MessageForm.fresh(in_response_to=request.GET.get("reply_to", ""))
-    response = conversation(request, threads.get(request.repo, thread_id), form=form)
+    thread = threads.get(request.repo, thread_id)
+    form = MessageForm.fresh(in_response_to=request.GET.get("reply_to", ""), kind=request.GET.get("kind", ""))
+    if request.htmx.target == "composer":
+        return composer(request, thread, form.again(request.GET.get("seen", "")))
+    response = conversation(request, thread, form=form)
     return trigger_client_event(response, "inbox:read") if request.htmx else response
 
 
@@ -83,9 +86,10 @@ def reopen(request: InboxRequest, thread_id: str) -> HttpResponse:
     except outcome.Stale:
         return conversation(request, threads.get(request.repo, thread_id), status=409, asks="reopen")
     notices.success(request, _("The thread is open again."))
-    if text := request.POST.get("text", ""):
+    if request.POST.get("text", ""):
+        # The same kind as before: what was typed as a note must never come back as a reply.
         thread = threads.get(request.repo, thread_id)
-        return shell.changed(conversation(request, thread, form=MessageForm.fresh(text=text)))
+        return shell.changed(conversation(request, thread, form=MessageForm(request.POST)))
     return shell.go(request, "thread", thread_id)
 
 
@@ -126,11 +130,13 @@ def conversation(
     request: InboxRequest, thread: Thread, *, form: MessageForm | None = None, status: int = 200, **more: Any
 ) -> HttpResponse:
     """The page of a thread; `form` is what is being written, `more` what the page has to ask or tell."""
-    since = receipts.mark_read(request.repo, thread.id)
-    timeline = messages.page(request.repo, thread, before=request.GET.get("before", ""), unread_since=since)
+    before = request.GET.get("before", "")
+    since = "" if before or request.method == "HEAD" else receipts.mark_read(request.repo, thread.id)
+    timeline = messages.page(request.repo, thread, before=before, unread_since=since)
     context = {
         "thread": thread,
         "timeline": timeline,
+        "before": before,
         "form": form.again(timeline.newest_id) if form else MessageForm.fresh(seen=timeline.newest_id),
         "errors": form.errors.get("text", []) if form else [],
         "answered": answered(request, thread.id, form),
@@ -138,7 +144,18 @@ def conversation(
         **listing(request),
         **more,
     }
-    return shell.page(request, "thread.html", context, fragments=("conversation", "composer"), status=status)
+    return shell.page(request, "thread.html", context, fragments=("conversation",), status=status)
+
+
+def composer(
+    request: InboxRequest, thread: Thread, form: MessageForm, *, status: int = 200, **more: Any
+) -> HttpResponse:
+    """The composer alone: it shows no message, so it marks none as read and knows of none that came since."""
+    quote = answered(request, thread.id, form)
+    if quote is not None and quote.internal:
+        form.initial["kind"] = "note"
+    context = {"thread": thread, "form": form, "errors": form.errors.get("text", []), "answered": quote, **more}
+    return shell.page(request, "thread.html", context, fragments=("composer",), status=status)
 
 
 def answered(request: InboxRequest, thread_id: str, form: MessageForm | None) -> Quote | None:

@@ -72,6 +72,6 @@ def test_a_hundred_thousand_characters_without_a_space_break_no_layout(sign_in: 
             assert overflowing(page, "[data-timeline]") <= 0
             page.goto("/threads/")
             assert sideways(page) == 0
-            assert page.locator(".thread-row").first.bounding_box()["height"] < 300  # type: ignore[index]
+            assert page.locator(".thread-row").first.bounding_box()["height"] < 250  # type: ignore[index]
             page.goto(f"{thread.path}people/")
             assert sideways(page) == 0

@@ -146,7 +146,7 @@ def test_close_reopen_and_people(sign_in: SignIn) -> None:
     closes(alice, thread)
     alice.get_by_role("button", name="Reopen", exact=True).click()
     expect(alice.get_by_role("textbox", name="Message")).to_be_visible()
-    alice.get_by_role("link", name="Participants").click()
+    alice.locator("a.avatars").click()
     alice.get_by_role("searchbox", name="Name").fill("tanaka")
     alice.get_by_role("button", name="Find").click()
     expect(alice.get_by_role("searchbox", name="Name")).to_have_value("tanaka")

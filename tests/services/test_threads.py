@@ -98,8 +98,9 @@ def test_what_can_not_be_sent_is_refused_by_its_field(alice: Guarded, change: di
 
 def test_somebody_who_does_not_exist_makes_no_thread(alice: Guarded) -> None:
     before = invariants.snapshot()
-    with pytest.raises(outcome.UnknownReference):
+    with pytest.raises(outcome.Unprocessable) as refused:
         begin(alice, str(uuid4()), people=["Practitioner/nobody"])
+    assert refused.value.expression == ["people"]
     assert {**invariants.snapshot(), "AuditEvent": []} == {**before, "AuditEvent": []}
 
 

@@ -22,6 +22,15 @@ AccessPolicy: Any = Membership._meta.get_field("policy").related_model
 PROFILES = ("Practitioner", "Patient", "RelatedPerson")
 
 
+FITTING = {
+    "clinician": "Practitioner",
+    "supervisor": "Practitioner",
+    "patient": "Patient",
+    "carer": "RelatedPerson",
+}
+"""What kind of profile the policies that come along are written for."""
+
+
 class Command(BaseCommand):
     help = "Lets a person sign in: as which profile, in which practice, under which access policy."
 
@@ -41,6 +50,11 @@ class Command(BaseCommand):
         policy = find_policy(practice, options["policy"])
         profile = checked_profile(practice, options["profile"])
         name = options["name"].strip()
+        if len(name) > 200:
+            raise CommandError("The name has more than 200 characters.")
+        wanted = FITTING.get(policy.fhir_id, "")
+        if wanted and not profile.startswith(f"{wanted}/"):
+            raise CommandError(f"The policy “{policy.fhir_id}” is for a {wanted}; {profile} is none.")
         with transaction.atomic():
             user = find_user(email, name)
             if Membership.objects.filter(user=user, practice=practice, profile=profile).exists():
@@ -61,6 +75,8 @@ def checked_email(text: str) -> str:
     email = text.strip().lower()
     try:
         validate_email(email)
+        if len(email) > 254:
+            raise ValidationError("too long")
     except ValidationError:
         raise CommandError(f"“{text}” is not an e-mail address.") from None
     return email

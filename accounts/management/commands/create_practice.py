@@ -21,6 +21,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, id: str, name: str, **options: Any) -> None:
         if Practice.objects.filter(fhir_id=id).exists():
             raise CommandError(f"There is already a practice “{id}”.")
+        if len(name) > 200:
+            raise CommandError("The name has more than 200 characters.")
         if not name.strip():
             raise CommandError("The name is empty.")
         try:
