@@ -401,7 +401,7 @@ def carer_reads() -> Iterator[Probe]:
         *history("marge for homer", T + "z2", ["1"]),
     ]
     yield shows("marge for homer", "Task/rr-marge", "status", "code", "focus", "owner", "intent")
-    yield from sees("marge for homer", unseen="Task/rr-homer Task/marges Task/r1")
+    yield from sees("marge for homer", unseen="Task/rr-homer Task/rr-marge-ned Task/marges Task/r1")
     yield from sees("marge", "Binary/b1", unseen="Binary/b2 Binary/b3 Patient/ned")
     yield shows("marge", ALICE, "name")
     yield from sees("marge", unseen="Practitioner/gone Organization/closed-lab")

@@ -336,6 +336,7 @@ def _tasks() -> list[Resource]:
         _mark("rr-homer", HOMER),
         _mark("rr-bob", BOB),
         _mark("rr-marge", MARGE_HOMER, "TM"),
+        _mark("rr-marge-ned", MARGE_HOMER, "TM", for_=ref(NED)),
         _mark("rr-pool", "", **by_nurses),
         task("T1", "r1", status="accepted", owner=ref(ALICE), authoredOn="2026", for_=ref(HOMER)),
         task("T2", "r2", status="accepted", owner=ref(BOB), **remarks),
@@ -355,14 +356,14 @@ def _tasks() -> list[Resource]:
         task("TX", "p12", **by_nurses),
         task("T3", "p13", focus=None, **by_nurses),
         task("T1", "homers", owner=ref(HOMER), **remarks),
-        task("TM", "marges", owner=ref(MARGE_HOMER)),
+        task("TM", "marges", owner=ref(MARGE_HOMER), for_=ref(HOMER)),
     ]
 
 
 def _mark(id: str, reader: str, thread: str = "T1", **elements: Any) -> Resource:
     """A read mark as the system makes it."""
     owner = ref(reader) if reader else None
-    return task(thread, id, code=code(RECEIPT), owner=owner, for_=ref(HOMER), **elements)
+    return task(thread, id, **{"code": code(RECEIPT), "owner": owner, "for_": ref(HOMER), **elements})
 
 
 def _traces() -> list[Resource]:
