@@ -13,12 +13,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Response, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Dialog,
+    Page,
+    Response,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-sync"]
-DESKTOP = {"width": 1440, "height": 900}
-PHONE = {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 ALICE, BOB, HOMER, MARGE, SAM, ADMIN, CHARLIE = (
     "alice@clinic.example",
     "bob@clinic.example",
@@ -35,7 +45,7 @@ expect.set_options(timeout=PATIENCE)
 
 SignIn = Callable[..., Page]
 TOLD = ("Failed to load resource", "Response Status Error Code", "htmx:sendError", "htmx:afterRequest")
-"""What Chromium and htmx log of an answer that was refused or never came: the tests look at what the page says of it."""
+"""What Chromium and htmx log of an answer that was refused or never came; tests look at what the page says of it."""
 
 
 @dataclass(frozen=True)

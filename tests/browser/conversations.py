@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, Page
 
 BOB = "Practitioner/nurse-bob-miller|Bob Miller|Nurse"
 ALICE = "Practitioner/doctor-alice-smith|Dr. Alice Smith|Clinician"
+KEN = "Practitioner/dietitian-ken-tanaka|Ken Tanaka|Dietitian"
 HOMER = "Patient/homer-simpson|Homer Simpson|"
 
 

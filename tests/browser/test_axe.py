@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT, AxeResults
+from axe_playwright_python.base import AXE_SCRIPT, AxeResults  # type: ignore[import-untyped]
 from playwright.sync_api import Page
 
+from . import clinic_states, portal_states  # noqa: F401, they enter their states in the list
 from .conftest import DESKTOP, PHONE, ROOT, Server, SignIn
 from .layout import sideways
 from .states import STATES, State, without_a_practice
@@ -30,9 +31,9 @@ def passes(page: Page, name: str) -> None:
     """Colours are all that dark pages can have wrong and light ones not, so that only those are looked at again."""
     page.evaluate(AXE_SCRIPT)
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         for size, viewport in SIZES.items():
-            page.set_viewport_size(viewport)  # type: ignore[arg-type]
+            page.set_viewport_size(viewport)
             page.screenshot(path=picture(f"{name} {size} {scheme}"), caret="initial")
             report = violations(page, None if scheme == "light" else ["color-contrast"])
             assert report == "", (name, size, scheme, report)

@@ -155,7 +155,7 @@ def test_a_filter_is_chosen_by_keyboard_and_the_focus_is_not_lost(sign_in: SignI
     expect(alice.get_by_role("link", name="Lab results remove this filter")).to_be_focused()
     press(alice, "Enter")
     alice.wait_for_url(re.compile(r"/threads/\??$"))
-    alice.wait_for_function("document.activeElement.closest('#threads') !== null")
+    expect(alice.locator("#threads :focus")).to_have_count(1)
     alice.goto("/threads/")
     alice.get_by_role("link", name="Load more").focus()
     press(alice, "Enter")
