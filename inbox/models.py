@@ -3,6 +3,8 @@
 Times are integers, microseconds since 1970 UTC: both databases compare them alike and a cursor can hold them.
 """
 
+from uuid import uuid4
+
 from django.db import models
 from django.db.models import Q
 
@@ -141,13 +143,39 @@ class DateIndex(models.Model):
         indexes = [models.Index(fields=["practice", "param", "low", "high", "resource"], name="date_low")]
 
 
+class Content(models.Model):
+    """What one version of a file (Binary) holds, and the versions after it until the next content.
+
+    The bytes are in the storage of files under `key`. `uploader` is the profile that brought them; the file is
+    `loose` until something carries it.
+    """
+
+    resource = models.ForeignKey(Resource, on_delete=models.CASCADE, related_name="contents", db_index=False)
+    version = models.IntegerField()
+    at = models.BigIntegerField()
+    key = models.CharField(max_length=100, unique=True)
+    size = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    name = models.CharField(max_length=200, default="")
+    uploader = models.CharField(max_length=200)
+    loose = models.BooleanField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["resource", "version"], name="content_identity")]
+        indexes = [models.Index(fields=["at"], name="content_loose", condition=Q(loose=True))]
+
+
 class AuditEvent(models.Model):
-    """Who did what to which resource when; served as FHIR AuditEvent. Rows are only ever added."""
+    """Who did what to which resource when; served as FHIR AuditEvent. Rows are only ever added.
+
+    `membership` is the account behind the actor as whoever keeps accounts names it, the app in between included.
+    """
 
     practice_id = models.BigIntegerField()
     at = models.BigIntegerField()
     interaction = models.CharField(max_length=24)
     actor = models.CharField(max_length=200)
+    membership = models.CharField(max_length=64, default="")
     type = models.CharField(max_length=64)
     fhir_id = models.CharField(max_length=64, default="")
     version = models.IntegerField(null=True)
@@ -163,8 +191,22 @@ class AuditEvent(models.Model):
         ]
 
 
-class Outbox(models.Model):
-    """One change that background work still has to look at, written in the same transaction as the change."""
+class Retried(models.Model):
+    """Work that may fail: how often it was begun, before when it is not begun again, and why it failed last."""
+
+    tries = models.IntegerField(default=0, db_default=0)
+    next_at = models.BigIntegerField(default=0, db_default=0)
+    error = models.TextField(default="", db_default="")
+
+    class Meta:
+        abstract = True
+
+
+class Outbox(Retried):
+    """One change that background work still has to look at, written in the same transaction as the change.
+
+    `xid` is the transaction that wrote it, set by PostgreSQL; 0 on SQLite, where ids tell the order of commits.
+    """
 
     practice = models.ForeignKey(Practice, on_delete=models.PROTECT, db_index=False)
     at = models.BigIntegerField()
@@ -174,9 +216,85 @@ class Outbox(models.Model):
     version = models.IntegerField()
     thread = models.CharField(max_length=64, default="")
     done = models.BooleanField(default=False)
+    xid = models.BigIntegerField(db_default=0, editable=False)
 
     class Meta:
-        indexes = [models.Index(fields=["id"], name="outbox_waiting", condition=Q(done=False))]
+        indexes = [
+            models.Index(fields=["id"], name="outbox_waiting", condition=Q(done=False)),
+            models.Index(fields=["thread", "id"], name="outbox_thread", condition=Q(done=False)),
+        ]
+
+
+class Subscription(models.Model):
+    """What the worker asks of every Subscription at every change; the Subscription itself is a Resource.
+
+    `owner` is the membership that wrote it last (`Actor.membership`): what is told is what that membership may read.
+    `type`, `criteria` and `interactions` repeat what it follows. `failures` counts deliveries given up in a row;
+    `since` is when it was last asked for, `seen_at` when a socket was last bound to it, `ends_at` when it is to end.
+    """
+
+    practice = models.ForeignKey(Practice, on_delete=models.CASCADE, db_index=False)
+    fhir_id = models.CharField(max_length=64)
+    owner = models.CharField(max_length=200)
+    channel = models.CharField(max_length=16)
+    type = models.CharField(max_length=64)
+    criteria = models.TextField()
+    interactions = models.CharField(max_length=40)
+    active = models.BooleanField()
+    failures = models.IntegerField(default=0)
+    since = models.BigIntegerField()
+    seen_at = models.BigIntegerField()
+    ends_at = models.BigIntegerField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["practice", "fhir_id"], name="subscription_identity")]
+        indexes = [
+            models.Index(fields=["practice", "type", "channel"], name="subscription_follows", condition=Q(active=True))
+        ]
+
+    def __str__(self) -> str:
+        return f"Subscription/{self.fhir_id}"
+
+
+class Delivery(Retried):
+    """One change to be told to the endpoint of a rest-hook Subscription.
+
+    `lane` is the thread, or the resource itself where there is none: within a lane, deliveries go out in order.
+    `key` is what the endpoint knows a repeated delivery by. `state` is `waiting`, `done` or `dead`; while one is
+    being sent, `next_at` is when it is given up as lost and sent again.
+    """
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, db_index=False)
+    key = models.UUIDField(default=uuid4, unique=True, editable=False)
+    at = models.BigIntegerField()
+    interaction = models.CharField(max_length=16)
+    type = models.CharField(max_length=64)
+    fhir_id = models.CharField(max_length=64)
+    version = models.IntegerField()
+    lane = models.CharField(max_length=160)
+    state = models.CharField(max_length=8, default="waiting")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["subscription", "lane", "id"], name="delivery_lane", condition=Q(state="waiting")),
+            models.Index(fields=["state", "at"], name="delivery_state"),
+        ]
+
+
+class RemoteVersion(models.Model):
+    """A version on a remote server that the worker has looked at; without an id, when it began to look."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.CASCADE, db_index=False)
+    type = models.CharField(max_length=64)
+    fhir_id = models.CharField(max_length=64, default="")
+    version = models.CharField(max_length=64, default="")
+    at = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["practice", "type", "fhir_id", "version"], name="remote_version_identity"),
+        ]
+        indexes = [models.Index(fields=["practice", "type", "at"], name="remote_version_at")]
 
 
 class AccessPolicy(models.Model):

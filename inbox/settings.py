@@ -66,13 +66,16 @@ INSTALLED_APPS = [
     "django_htmx",
     "template_partials",
     "csp",
+    "corsheaders",
     "allauth",
     "allauth.account",
+    "allauth.idp.oidc",
     "inbox.apps.InboxConfig",
     "accounts",
 ]
 
 MIDDLEWARE = [
+    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -100,6 +103,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "inbox.views.shell.context",
+                "accounts.client_views.context",
             ],
         },
     }
@@ -190,6 +194,71 @@ ACCOUNT_RATE_LIMITS = {
 # X-Forwarded-For counts only behind a proxy of ours, and then only the part which that proxy wrote.
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if flag("BEHIND_PROXY") else 0
 
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "accounts.oauth.hashers.SecretHasher",  # of clients; people's passwords go to the first one
+]
+IDP_OIDC_ADAPTER = "accounts.oauth.adapter.OIDCAdapter"
+IDP_OIDC_ACCESS_TOKEN_FORMAT = "jwt"
+# Clients ask for the next token five minutes before the end, and one that lasts no longer without pause.
+IDP_OIDC_ACCESS_TOKEN_EXPIRES_IN = IDP_OIDC_ID_TOKEN_EXPIRES_IN = max(number("TOKEN_MINUTES", 120), 60) * 60 + 60
+IDP_OIDC_REFRESH_TOKEN_EXPIRES_IN = 30 * 24 * 3600
+OIDC_PRIVATE_KEY = env("OIDC_PRIVATE_KEY").replace("\\n", "\n")
+
+# Apps in browsers, at exactly these origins; a session means nothing at any of these addresses.
+CORS_ALLOWED_ORIGINS = [one for one in env("CORS_ALLOWED_ORIGINS").split(",") if one]
+CORS_URLS_REGEX = r"^/(fhir/R4(/.*)?|oauth2/(token|revoke|userinfo|logout)|auth/me)$"
+CORS_ALLOW_CREDENTIALS = True
+CORS_ALLOW_HEADERS = [
+    "accept",
+    "authorization",
+    "cache-control",
+    "content-type",
+    "if-match",
+    "if-modified-since",
+    "if-none-exist",
+    "if-none-match",
+    "prefer",
+    "x-medplum",
+    "x-security-context",
+]
+CORS_EXPOSE_HEADERS = [
+    "content-location",
+    "etag",
+    "last-modified",
+    "location",
+    "ratelimit",
+    "ratelimit-policy",
+    "retry-after",
+]
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "UNAUTHENTICATED_USER": None,
+    "EXCEPTION_HANDLER": "inbox.api.errors.answer",
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.throttling.ClientThrottle"],
+}
+# Requests a minute of one client, and its logins; counted by each process for itself.
+API_RATE = number("API_RATE", 6_000)
+TOKEN_RATE = number("TOKEN_RATE", 300)
+# A remote FHIR server instead of the embedded store, see docs/remote-server.md.
+FHIR_BASE_URL = env("FHIR_BASE_URL").rstrip("/")
+FHIR_TOKEN_URL = env("FHIR_TOKEN_URL")
+FHIR_CLIENT_ID = env("FHIR_CLIENT_ID")
+FHIR_CLIENT_SECRET = env("FHIR_CLIENT_SECRET")
+FHIR_TOKEN = env("FHIR_TOKEN")
+FHIR_TIMEOUT = number("FHIR_TIMEOUT", 10)
+FHIR_POLL_SECONDS = number("FHIR_POLL_SECONDS", 2)
+if FHIR_TOKEN_URL and not (FHIR_CLIENT_ID and FHIR_CLIENT_SECRET):
+    raise ImproperlyConfigured("FHIR_TOKEN_URL is set: set FHIR_CLIENT_ID and FHIR_CLIENT_SECRET too.")
+FHIR_MAX_BODY_BYTES = number("FHIR_MAX_BODY_BYTES", 8_000_000)
+FHIR_MAX_BUNDLE_ENTRIES = number("FHIR_MAX_BUNDLE_ENTRIES", 1_000)
+FHIR_MAX_COUNT = number("FHIR_MAX_COUNT", 1_000)
+FHIR_MAX_INCLUDES = number("FHIR_MAX_INCLUDES", 1_000)
+FHIR_MAX_BINARY_BYTES = number("FHIR_MAX_BINARY_BYTES", 25_000_000)
+FHIR_LOOSE_FILE_HOURS = number("FHIR_LOOSE_FILE_HOURS", 24)
+
 SESSION_COOKIE_AGE = number("SESSION_HOURS", 12) * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -228,11 +297,23 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = BASE_DIR / "staticfiles" if PRODUCTION else None
 WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_AUTOREFRESH = DEBUG
-if PRODUCTION:
-    STORAGES = {
-        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
-    }
+_folder: dict[str, Any] = {
+    "BACKEND": "django.core.files.storage.FileSystemStorage",
+    "OPTIONS": {
+        "location": DATA_DIR / "files",
+        "file_permissions_mode": 0o600,
+        "directory_permissions_mode": 0o700,
+    },
+}
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": _folder,
+    "files": _folder,
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
 
 EMAIL_HOST = env("EMAIL_HOST", "localhost")
 EMAIL_PORT = number("EMAIL_PORT", 25)
@@ -243,6 +324,12 @@ EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = env("EMAIL_FROM", "inbox@localhost")
 if ENVIRONMENT == "demo":
     EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+
+# Where rest-hooks may be sent; see inbox/channels/addresses.py.
+SUBSCRIPTION_HOSTS = env("SUBSCRIPTION_HOSTS", "" if PRODUCTION else "http://127.0.0.1:*").split(",")
+SUBSCRIPTION_TRIES = number("SUBSCRIPTION_TRIES", 16)
+SUBSCRIPTION_TIMEOUT = number("SUBSCRIPTION_TIMEOUT", 10)
+SOCKETS_PER_MEMBERSHIP = number("SOCKETS_PER_MEMBERSHIP", 20)
 
 # What people may type and how much is shown at once.
 MESSAGE_MAX_LENGTH = number("MESSAGE_MAX_LENGTH", 100_000)

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-SOURCES = re.compile(r"json_each|u|a\d+|j|CONSTANT ROW|\(subquery-\d+\)")
+SOURCES = re.compile(r"json_each|u|[as]\d+|j|CONSTANT ROW|\(subquery-\d+\)")
 """What SQLite may scan: lists that are as short as a page."""
 
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from .types import Actor, Resource
 
 if TYPE_CHECKING:
-    from inbox.models import Practice
+    from inbox.models import AccessPolicy, Practice
 
+    from .backend import BackEnd
     from .guard import Guarded
-    from .store import Store
+    from .place import Status
 
 
 def connect(actor: Actor, policy: Mapping[str, Any] | None) -> "Guarded":
@@ -25,11 +26,25 @@ def connect(actor: Actor, policy: Mapping[str, Any] | None) -> "Guarded":
     return guard.connect(actor, policy)
 
 
-def system(practice: int) -> "Store":
+def system(practice: int) -> "BackEnd":
     """The repository of the system actor: everything of one practice, for what follows from people's writes."""
-    from . import store
+    from . import place
 
-    return store.system(practice)
+    return place.system(practice)
+
+
+def remote_status() -> "Status | None":
+    """The remote server that holds the data, and what it lacks; None when the data are here."""
+    from . import place
+
+    return place.status()
+
+
+def remote_problem() -> str:
+    """Why the remote server can not be worked with at this moment; empty when it can, or when there is none."""
+    from . import place
+
+    return place.problem()
 
 
 def create_practice(fhir_id: str, name: str) -> "Practice":
@@ -44,6 +59,20 @@ def get_practice(fhir_id: str) -> "Practice | None":
     from . import practices
 
     return practices.get(fhir_id)
+
+
+def get_policy(practice: "Practice", fhir_id: str) -> "AccessPolicy | None":
+    """A policy of a practice; a shipped one that it does not have yet is made."""
+    from . import practices
+
+    return practices.get_policy(practice, fhir_id)
+
+
+def policy_ids(practice: "Practice") -> list[str]:
+    """The policies that a membership of this practice may have."""
+    from . import practices
+
+    return practices.policy_ids(practice)
 
 
 def profile_exists(practice: "Practice", reference: str) -> bool:

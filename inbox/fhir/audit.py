@@ -17,6 +17,7 @@ FIELDS = (
     "at",
     "interaction",
     "actor",
+    "membership",
     "type",
     "fhir_id",
     "version",
@@ -42,6 +43,34 @@ def record_changes(changes: Sequence[Change]) -> None:
             )
         )
     sql.insert(AuditEvent, FIELDS, values)
+
+
+def record_sent(actor: Actor, writes: Sequence[tuple[str, str, str]]) -> None:
+    """Before writes (method, type, id) leave for another server: if the answer is lost, this row is still there."""
+    sql.insert(AuditEvent, FIELDS, [_row(actor, "send", type, id, query=method) for method, type, id in writes])
+
+
+def record_written(actor: Actor, changes: Sequence[tuple[str, str, str, str]]) -> None:
+    """What another server made of writes: (interaction, type, id, version), whatever its versions look like."""
+    values = []
+    for interaction, type, id, version in changes:
+        number = int(version) if version.isdecimal() and len(version) < 10 else None
+        values.append(_row(actor, interaction, type, id, version=number, detail="" if number else version))
+    sql.insert(AuditEvent, FIELDS, values)
+
+
+def writer(practice: int, type: str, id: str, version: str) -> str | None:
+    """The profile that wrote a version through this product; None when somebody else did."""
+    exact = {"version": int(version)} if version.isdecimal() and len(version) < 10 else {"detail": version}
+    written = AuditEvent.objects.filter(practice_id=practice, type=type, fhir_id=id, **exact)
+    found = written.filter(interaction__in=("create", "update")).order_by("id")
+    return found.values_list("actor", flat=True).first()
+
+
+def creator(practice: int, type: str, id: str) -> str:
+    """The profile that made a resource through this product; empty when somebody else did."""
+    made = AuditEvent.objects.filter(practice_id=practice, type=type, fhir_id=id, interaction="create")
+    return made.order_by("id").values_list("actor", flat=True).first() or ""
 
 
 @dataclass
@@ -74,20 +103,27 @@ def _row(
     version: int | None = None,
     outcome: str = "0",
     query: str = "",
+    detail: str = "",
 ) -> list[object]:
     return [
         actor.practice,
         rows.now(),
         interaction,
         actor.profile,
+        actor.membership[:64],
         type,
-        id[:64],
+        _storable(id)[:64],
         version,
         outcome,
-        query[:2000],
-        "",
+        _storable(query)[:2000],
+        detail,
         actor.request_id,
     ]
+
+
+def _storable(text: str) -> str:
+    """What was asked for, without what no database takes."""
+    return text.encode(errors="replace").decode().replace("\0", "?")
 
 
 def events_of(practice: int, type: str, id: str) -> Iterable[AuditEvent]:

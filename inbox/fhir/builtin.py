@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from django.conf import settings
+
 from . import outcome
 from .types import Resource, split_reference
 
@@ -14,6 +16,8 @@ LIFE = {
 }
 STAFF = ("Practitioner/", "PractitionerRole/")
 FILE = "Binary"
+PATH = "/fhir/R4"
+"""Where our own API is, below BASE_URL."""
 
 
 def draft_visible(resource: Resource, profiles: Sequence[str]) -> bool:
@@ -35,8 +39,8 @@ def retracted(resource: Resource) -> bool:
 
 
 def files(resource: Resource) -> list[str]:
-    """The files (`Binary/…`) that the attachments of a resource point to, wherever they stand."""
-    return sorted(set(_urls(resource)))
+    """The files (`Binary/…`) that a resource carries: addresses of attachments, contents of payloads."""
+    return sorted({f"{FILE}/{id}" for type, id in map(split_reference, _urls(resource)) if type == FILE})
 
 
 def _urls(value: Any) -> Iterator[str]:
@@ -44,12 +48,18 @@ def _urls(value: Any) -> Iterator[str]:
         for one in value:
             yield from _urls(one)
     elif isinstance(value, dict):
-        type, id = split_reference(value["url"]) if isinstance(value.get("url"), str) else ("", "")
-        if type == FILE:
-            yield f"{FILE}/{id}"
+        content = value.get("contentReference")
+        for url in (value.get("url"), content.get("reference") if isinstance(content, dict) else None):
+            if isinstance(url, str):
+                yield _below(url)
         for one in value.values():
             if isinstance(one, dict | list):
                 yield from _urls(one)
+
+
+def _below(url: str) -> str:
+    """An address below our own base as a relative one; any other as it is."""
+    return url.removeprefix(f"{settings.BASE_URL}{PATH}/")
 
 
 def is_internal(resource: Resource) -> bool:
@@ -67,15 +77,10 @@ def recipients(resource: Resource | None) -> list[str]:
 
 
 def parents(resource: Resource) -> list[str]:
-    """The thread that a message (`partOf`) or a Task (`focus`) names."""
-    found = (
-        [one.get("reference") for one in resource.get("partOf", [])]
-        if resource["resourceType"] == "Communication"
-        else []
-    )
-    if resource["resourceType"] == "Task":
-        found = [resource.get("focus", {}).get("reference")]
-    return [one for one in found if one]
+    """The thread that a message (`partOf`) or a Task (`focus`) names, however wrong the rest of it may be."""
+    named = resource.get({"Communication": "partOf", "Task": "focus"}.get(resource["resourceType"], ""))
+    found = [one.get("reference") for one in (named if isinstance(named, list) else [named]) if isinstance(one, dict)]
+    return [one for one in found if one and isinstance(one, str)]
 
 
 def check(before: Resource | None, after: Resource, raw: Callable[[str], Resource | None]) -> None:

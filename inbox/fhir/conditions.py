@@ -3,9 +3,10 @@
 `matches` answers in memory what the store answers in SQL: both look at the rows that `searchparams` extracts.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from .outcome import Invalid
 from .searchparams import Parameter, values
 from .types import Resource
 
@@ -104,10 +105,38 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class SearchRequest:
-    """A search of one resource type. All conditions hold; `sort` is (code, descending), `cursor` is opaque.
+class Link:
+    """A condition on a linked resource: one that `param` refers to, or with `reverse` one that refers here by it.
 
-    `total` asks for the exact number beside a page, `summary_count` for the number alone.
+    `conditions` are the same one for each type that the linked resource may have; one of them is enough.
+    Source: https://hl7.org/fhir/R4/search.html#chaining
+    """
+
+    param: Parameter
+    conditions: tuple[Condition, ...]
+    reverse: bool = False
+
+
+@dataclass(frozen=True)
+class Include:
+    """What to bring along: what `param` of a result refers to, or with `reverse` what refers to a result by it.
+
+    `target` limits the type that is referred to; with `iterate` what was brought along counts as a result.
+    """
+
+    param: Parameter
+    target: str = ""
+    reverse: bool = False
+    iterate: bool = False
+
+
+@dataclass(frozen=True)
+class SearchRequest:
+    """A search of one resource type. All conditions and links hold; `sort` is (code, descending), `cursor` is opaque.
+
+    `offset` leaves out as many rows; `total` asks for the exact number beside a page, `summary_count` for the number
+    alone; `elements` and `summary` (`true`, `text` or `data`) for a part of each resource. `ignored` says what a
+    lenient reading left out.
     """
 
     type: str
@@ -115,12 +144,23 @@ class SearchRequest:
     sort: tuple[tuple[str, bool], ...] = ()
     count: int | None = None
     cursor: str = ""
+    offset: int = 0
     total: bool = False
     summary_count: bool = False
+    links: tuple[Link, ...] = ()
+    includes: tuple[Include, ...] = ()
+    elements: tuple[str, ...] = ()
+    summary: str = ""
+    ignored: tuple[str, ...] = field(default=(), compare=False)
 
 
 def matches(request: SearchRequest, resource: Resource) -> bool:
-    """Whether a resource meets all conditions of a search, judged by the resource alone."""
+    """Whether a resource meets all conditions of a search, judged by the resource alone.
+
+    Raises Invalid for a search with links: they are about other resources.
+    """
+    if request.links:
+        raise Invalid("A search through other resources can not be judged by one resource alone.")
     return resource["resourceType"] == request.type and all(_meets(resource, one) for one in request.conditions)
 
 

@@ -140,7 +140,7 @@ def _referring(type: str) -> Step:
     def refers(node: Any) -> bool:
         reference = node.get("reference") if isinstance(node, dict) else None
         if not isinstance(reference, str):
-            return False
+            return isinstance(node, dict) and node.get("type") == type
         return reference.startswith(prefix) or inside in reference or node.get("type") == type
 
     return lambda nodes: [node for node in nodes if refers(node)]

@@ -11,7 +11,7 @@ from antlr4.error.ErrorListener import ErrorListener  # type: ignore[import-unty
 from fhirpathpy.parser.generated.FHIRPathLexer import FHIRPathLexer
 from fhirpathpy.parser.generated.FHIRPathParser import FHIRPathParser
 
-from . import outcome
+from . import outcome, shortcuts
 
 log = logging.getLogger(__name__)
 
@@ -36,15 +36,28 @@ def check(text: str) -> None:
 def holds(text: str, variables: Mapping[str, Any]) -> bool:
     """Whether an expression is true for these variables; false, empty and what can not be computed are not."""
     try:
-        return _compiled(text)({}, variables) == [True]
+        return _computed(text, variables) == [True]
     except Exception as error:  # the library's own errors are many
         log.warning("A write constraint can not be computed: %s (%s)", text, type(error).__name__)
         return False
 
 
+def _computed(text: str, variables: Mapping[str, Any]) -> list[Any]:
+    quick = _shortcut(text)
+    if quick is not None:
+        try:
+            return quick(variables)
+        except shortcuts.Unsure:
+            pass
+    return _compiled(text)({}, variables)
+
+
 class _Strict(ErrorListener):  # type: ignore[misc]
     def syntaxError(self, recognizer: Any, symbol: Any, line: int, column: int, text: str, error: Any) -> None:
         raise ValueError(text)
+
+
+_shortcut = cache(shortcuts.shortcut)
 
 
 @cache

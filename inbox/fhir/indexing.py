@@ -181,6 +181,28 @@ def _contact(value: Any) -> list[Row]:
     return rows
 
 
+def _logical(value: Any) -> list[Row]:
+    """The identifier by which a reference names what it means."""
+    return _identifier(value.get("identifier")) if isinstance(value, dict) and "identifier" in value else []
+
+
+def _concept_text(value: Any) -> list[Row]:
+    """The words of a concept: its own text and the names of its codes."""
+    if not isinstance(value, dict):
+        return []
+    names = [one.get("display") for one in _list(value.get("coding")) if isinstance(one, dict)]
+    return [row for one in (value.get("text"), *names) for row in _text(one)]
+
+
+def _coding_text(value: Any) -> list[Row]:
+    return _text(value.get("display")) if isinstance(value, dict) else []
+
+
+def _identifier_text(value: Any) -> list[Row]:
+    type = value.get("type") if isinstance(value, dict) else None
+    return _text(type.get("text")) if isinstance(type, dict) else []
+
+
 def _text(value: Any) -> list[Row]:
     return [(normalise(value), value)] if isinstance(value, str) and value else []
 
@@ -224,5 +246,7 @@ ROWS: dict[str, dict[str, Callable[[Any], list[Row]]]] = {
         **_each(_text, "string", "markdown"),
     },
     "date": {"Period": _period, "Timing": _timing, **_each(_date, "date", "dateTime", "instant")},
+    "reference:identifier": {"Reference": _logical},
+    "token:text": {"CodeableConcept": _concept_text, "Coding": _coding_text, "Identifier": _identifier_text},
 }
-"""Parameter type -> R4 type of the element -> the rows that one value of it makes."""
+"""Parameter type (and modifier) -> R4 type of the element -> the rows that one value of it makes."""

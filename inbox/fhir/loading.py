@@ -5,7 +5,8 @@ from itertools import islice
 
 from inbox.models import Practice
 
-from . import outcome, rows, validate
+from . import outcome, place, rows, validate
+from .remote_bundle import ENTRIES
 from .repository import Write
 from .store import Store
 from .types import Actor, Resource, split_reference
@@ -32,6 +33,8 @@ def bulk_load(
 ) -> int:
     """Write all resources or none, keeping their ids and `meta.lastUpdated`; nothing is derived from them.
 
+    On a remote server they go out in transactions of fifty, each after what it refers to: all or none holds for
+    each of these alone, the time is the server's own, and loading again what was loaded changes nothing.
     References may lead to any resource of the load or of the practice. With `stub_missing` a target that is neither
     becomes an empty resource tagged as a stub. Raises LoadError with the position of the resource that is refused.
     """
@@ -43,6 +46,10 @@ def bulk_load(
         if reference in here:
             raise LoadError(index, outcome.Conflict(f"{reference} is there twice."))
         here[reference] = index
+    if place.remote() is not None:
+        if stub_missing:
+            raise outcome.Unprocessable("Nothing is made up on a remote server: load what is missing first.")
+        return _load_there(practice, everything, progress)
     missing = _missing(practice, everything, here, stub_missing)
     done = 0
     with Store(Actor(practice.pk, SYSTEM)).atomic():
@@ -53,6 +60,40 @@ def bulk_load(
             if progress:
                 progress(done, len(everything) + len(missing))
     return len(everything)
+
+
+def _load_there(practice: Practice, everything: Sequence[Resource], progress: Callable[[int, int], None] | None) -> int:
+    ordered = _targets_first(everything)
+    system = place.system(practice.pk)
+    for start in range(0, len(ordered), ENTRIES):
+        chunk = ordered[start : start + ENTRIES]
+        try:
+            system.apply([Write("PUT", one["resourceType"], one["id"], one) for _, one in chunk])
+        except outcome.Busy:
+            raise
+        except outcome.FHIRError as error:
+            raise LoadError(chunk[0][0], error) from error
+        if progress:
+            progress(min(start + ENTRIES, len(ordered)), len(ordered))
+    return len(everything)
+
+
+def _targets_first(everything: Sequence[Resource]) -> list[tuple[int, Resource]]:
+    """The resources with their positions, each after those of the same load that it refers to."""
+    places = {f"{one['resourceType']}/{one['id']}": index for index, one in enumerate(everything)}
+    ordered: dict[int, Resource] = {}
+    begun: set[int] = set()
+    todo = [(index, False) for index in reversed(range(len(everything)))]
+    while todo:
+        index, ready = todo.pop()
+        if ready:
+            ordered[index] = everything[index]
+        elif index not in begun:
+            begun.add(index)
+            todo.append((index, True))
+            names = [reference.get("reference", "") for _, reference, _ in validate.references(everything[index])]
+            todo += [(places[one], False) for one in names if one in places]
+    return list(ordered.items())
 
 
 def _check(index: int, resource: Resource) -> None:

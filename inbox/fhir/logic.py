@@ -15,6 +15,10 @@ SINGLE = {
 By type, as the `encounter` of a DocumentReference is a list. Every status and `_id` is single too.
 """
 
+MANY = 10_000
+"""So many comparisons are worth knowing that two conditions exclude each other."""
+NAMED = "reference:identifier"
+"""What a reference names by an identifier is as telling as an identifier."""
 RANK = {"_id": 0, "identifier": 1, "part-of": 2, "focus": 3, "target": 3, "recipient": 5, "owner": 5}
 
 
@@ -33,17 +37,21 @@ def selective(condition: Condition) -> bool:
     """Whether a condition by itself leaves few rows: an id, an identifier or a reference."""
     if not positive(condition):
         return False
-    return condition.param.code in ("_id", "identifier") or condition.param.type == "reference"
+    param = condition.param
+    return param.code in ("_id", "identifier") or param.type == "reference" or param.source == NAMED
 
 
 def driver(conditions: Sequence[Condition]) -> Condition | None:
     """The condition that a scan starts from: the one expected to leave the fewest rows; None to scan in key order."""
     usable = [one for one in conditions if positive(one) and one.param.type in ("reference", "token", "string", "uri")]
     usable = [one for one in usable if not is_status(one) and one.param.code != "_tag"]
-    return min(usable, key=_rank, default=None)
+    return min(usable, key=rank, default=None)
 
 
-def _rank(condition: Condition) -> int:
+def rank(condition: Condition) -> int:
+    """How many rows a condition is expected to leave, on a scale of our own: 0 is one, above 10 is most."""
+    if condition.param.source == NAMED:
+        return RANK["identifier"]
     kinds = {"reference": 6, "token": 9, "uri": 9, "string": 10}
     return RANK.get(condition.param.code, kinds.get(condition.param.type, 11))
 
@@ -77,6 +85,14 @@ def _has_status(type: str) -> bool:
     return shape is not None and any(name == "status" for name, _ in shape.required)
 
 
+def headers(conditions: Iterable[Condition]) -> list[bool | None]:
+    """Whether Communications under these conditions are headers, messages or both; None where a condition says so."""
+    mine = [one for one in conditions if one.param.key == "Communication.part-of"]
+    if any(one.modifier == "missing" for one in mine):
+        return [None]
+    return [False] if any(positive(one) for one in mine) else [True, False]
+
+
 def drafts_possible(conditions: Iterable[Condition]) -> bool:
     """Whether rows of status `preparation` can match at all."""
     found = statuses("Communication", conditions)
@@ -102,7 +118,7 @@ def _exclude(one: Condition, other: Condition) -> bool:
     if not _literal(one) or not _literal(other):
         return False
     if positive(one) and positive(other):
-        return _single(one) and not any(_overlap(a, b) for a in one.values for b in other.values)
+        return _single(one) and _disjoint(one, other)
     for yes, no in ((one, other), (other, one)):
         if positive(yes) and no.modifier == "not":
             return values(yes) <= values(no)
@@ -122,12 +138,33 @@ def _literal(condition: Condition) -> bool:
     return all(isinstance(value, TokenValue | ReferenceValue) for value in condition.values)
 
 
+def _disjoint(one: Condition, other: Condition) -> bool:
+    """Whether no value meets both of these literal conditions; thousands of values are compared as sets."""
+    mine, theirs = _plain(one), _plain(other)
+    if mine is not None and theirs is not None:
+        return mine.isdisjoint(theirs)
+    if len(one.values) * len(other.values) > MANY:
+        return False
+    return not any(_overlap(a, b) for a in one.values for b in other.values)
+
+
+def _plain(condition: Condition) -> set[str] | None:
+    """The codes or targets of a condition, where nothing else counts."""
+    found: set[str] = set()
+    for value in condition.values:
+        if isinstance(value, ReferenceValue):
+            found.update(value.targets)
+        elif isinstance(value, TokenValue) and value.system is None and value.code is not None:
+            found.add(value.code)
+        else:
+            return None
+    return found
+
+
 def _overlap(one: object, other: object) -> bool:
     if isinstance(one, TokenValue) and isinstance(other, TokenValue):
         same_code = one.code is None or other.code is None or one.code == other.code
         return same_code and (one.system is None or other.system is None or one.system == other.system)
-    if isinstance(one, ReferenceValue) and isinstance(other, ReferenceValue):
-        return bool(set(one.targets) & set(other.targets))
     return True
 
 
@@ -146,5 +183,5 @@ def _implies(given: Condition, one: Condition) -> bool:
     if positive(given) and positive(one):
         return values(given) <= values(one)
     if positive(given) and one.modifier == "not" and _single(given):
-        return _literal(given) and _literal(one) and not any(_overlap(a, b) for a in given.values for b in one.values)
+        return _literal(given) and _literal(one) and _disjoint(given, one)
     return given.modifier == "not" and one.modifier == "not" and values(given) >= values(one)

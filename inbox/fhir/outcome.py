@@ -1,5 +1,7 @@
 """Errors: one exception tree in the vocabulary of OperationOutcome; the edge turns it into HTTP once."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -9,6 +11,8 @@ class FHIRError(Exception):
     status = 500
     id = "exception"
     code = "exception"
+    place = ""
+    """The entry of a Bundle that it arose in, such as `Bundle.entry[3]`."""
 
     def __init__(self, text: str = "", *, expression: str | list[str] = "") -> None:
         super().__init__(text or self.default)
@@ -75,10 +79,22 @@ class Stale(FHIRError):
     status, id, code = 412, "precondition-failed", "conflict"
 
 
+class NoMatch(FHIRError):
+    """Nothing matches."""
+
+    status, id, code = 412, "precondition-failed", "not-found"
+
+
 class MultipleMatches(FHIRError):
     """More than one resource matches."""
 
     status, id, code = 412, "multiple-matches", "multiple-matches"
+
+
+class TooLarge(FHIRError):
+    """This is more than one request may hold."""
+
+    status, id, code = 413, "content-too-large", "too-costly"
 
 
 class Unprocessable(FHIRError):
@@ -91,3 +107,25 @@ class Busy(FHIRError):
     """The store is busy; try again in a moment."""
 
     status, id, code = 503, "exception", "transient"
+
+
+@contextmanager
+def within(place: str) -> Iterator[None]:
+    """What is refused inside names its element from the entry of a Bundle that it arose in (`Bundle.entry[3]`)."""
+    try:
+        yield
+    except FHIRError as error:
+        if place and not error.place:
+            error.place = place
+            error.expression = [_placed(place, one) for one in error.expression] or [place]
+        raise
+
+
+def _placed(place: str, expression: str) -> str:
+    """`Task.owner` as `Bundle.entry[3].resource.owner`; what is no element of a resource as the entry itself."""
+    if expression.startswith("Bundle.entry["):
+        return expression
+    type, _, rest = expression.partition(".")
+    if not rest or not type[:1].isupper():
+        return place
+    return f"{place}.resource.{rest}"

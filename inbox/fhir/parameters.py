@@ -1,32 +1,21 @@
 """The parameters that policies name (`%profile`, `%patients` …): their values for one actor, bound to criteria."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cached_property, lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 from . import search, searchparams
+from .backend import Facts
 from .policy import Criterion, Entry
 from .search import Condition, ReferenceValue, TokenValue
 from .terms import PoolThreads, RoleCodes
 from .types import Actor
 
 
-class Lookup(Protocol):
-    """The few facts that parameters are computed from."""
-
-    def roles(self, profile: str) -> list[str]: ...
-
-    def acted_for(self, profiles: Sequence[str]) -> list[str]: ...
-
-    def contacts(self, patients: Sequence[str]) -> list[str]: ...
-
-    def pool_threads(self, profile: str) -> list[str]: ...
-
-
 class Parameters:
     """The values of `%profile`, `%patients` … for one actor; each is asked for once, when an entry first needs it."""
 
-    def __init__(self, actor: Actor, lookup: Lookup) -> None:
+    def __init__(self, actor: Actor, lookup: Facts) -> None:
         self.actor = actor
         self._lookup = lookup
 

@@ -192,9 +192,11 @@ def _criterion(type: str, part: str, where: str) -> Criterion:
         if modifier == "missing" or (parameter is not None and parameter.type not in ("reference", "token")):
             raise outcome.Invalid(f"“{part}” can not be enforced: {one} is no value for it.", expression=where)
     try:
-        search.parse(type, [(name, ",".join(literal) or ("Patient/1" if code != "_id" else "1"))])
+        asked = search.parse(type, [(name, ",".join(literal) or ("Patient/1" if code != "_id" else "1"))])
     except outcome.Invalid as error:
         raise outcome.Invalid(f"“{part}” can not be enforced: {error.text}", expression=where) from error
+    if not asked.conditions:
+        raise outcome.Invalid(f"“{part}” can not be enforced: it is no condition.", expression=where)
     return criterion
 
 
@@ -214,6 +216,54 @@ def _constraint(item: Any, where: str) -> str:
         if name not in VARIABLES:
             raise outcome.Invalid(f"Unknown variable %{name} in “{text}”.", expression=where)
     return text
+
+
+def both(first: Mapping[str, Any] | None, second: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """An AccessPolicy that admits what both admit: every entry of one joined with every entry of the other.
+
+    Raises Invalid when one of them can not be enforced. `%profile` and its kin mean whoever acts, in both.
+    """
+    compile(first), compile(second)
+    if first is None or second is None or first.get("resource", []) == second.get("resource", []):
+        return None if first is None or second is None else first
+    found: dict[str, Any] = json.loads(_both(json.dumps(first), json.dumps(second)))
+    return found
+
+
+@lru_cache(maxsize=256)
+def _both(first: str, second: str) -> str:
+    one, other = json.loads(first), json.loads(second)
+    joined = [
+        item
+        for mine in one.get("resource", [])
+        for theirs in other.get("resource", [])
+        if mine["resourceType"] == theirs["resourceType"] and (item := _joined(mine, theirs))
+    ]
+    return json.dumps(
+        {"resourceType": "AccessPolicy", "name": f"{one.get('name')} and {other.get('name')}", "resource": joined}
+    )
+
+
+def _joined(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry that admits what two entries of one type both admit; empty when that can not be said in one."""
+    interactions = _interactions(one, "") & _interactions(other, "")
+    followed = {item["follows"] for item in (one, other) if item.get("follows")}
+    if not interactions or len(followed) > 1:
+        return {}
+    names = [str(item.get("id") or item.get("criteria") or item["resourceType"]) for item in (one, other)]
+    queries = [item.get("criteria", "").partition("?")[2].split("&") for item in (one, other)]
+    query = "&".join(dict.fromkeys(part for parts in queries for part in parts if part))
+    return {
+        "id": " and ".join(dict.fromkeys(names)),
+        "resourceType": one["resourceType"],
+        "criteria": f"{one['resourceType']}?{query}" if query else "",
+        "interaction": sorted(interactions),
+        "hiddenFields": sorted({*one.get("hiddenFields", []), *other.get("hiddenFields", [])}),
+        "readonlyFields": sorted({*one.get("readonlyFields", []), *other.get("readonlyFields", [])}),
+        "writeConstraint": [*one.get("writeConstraint", []), *other.get("writeConstraint", [])],
+        "handover": sorted({*one.get("handover", [])} & {*other.get("handover", [])}),
+        "follows": next(iter(followed), ""),
+    }
 
 
 def hides(hidden: Iterable[str], element: str) -> bool:

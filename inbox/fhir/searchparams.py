@@ -26,6 +26,7 @@ __all__ = [
     "target",
     "targets",
     "values",
+    "variant",
 ]
 
 OURS: list[dict[str, Any]] = [
@@ -34,6 +35,8 @@ OURS: list[dict[str, Any]] = [
 """Our one addition: `Communication?payload:missing=` tells a thread without text from a message; nothing else."""
 NOT_INDEXED = frozenset({"_id", "_lastUpdated", "status", "payload"})
 """Columns of the resource's own row."""
+VARIANTS = {"reference": {"identifier": "token"}, "token": {"text": "string"}}
+"""Modifiers that look at another part of the same elements: each is a parameter of its own, of this type."""
 NO_EXPRESSION = frozenset({"_content", "_text", "_query", "_filter"})
 
 
@@ -43,6 +46,7 @@ class Parameter:
 
     `targets` are the types that a reference may lead to, `paths` the compiled expression, `kinds` the R4 types of the
     elements, `elements` the JSON properties it looks at. `systems` are the code systems that a bare code implies.
+    `subject:identifier` and `category:text` are parameters too: `source` says which part of the elements they read.
     """
 
     code: str
@@ -51,6 +55,7 @@ class Parameter:
     expression: str = field(default="", compare=False)
     targets: tuple[str, ...] = field(default=(), compare=False)
     paths: tuple[expressions.Path, ...] = field(default=(), compare=False, repr=False)
+    source: str = field(default="", compare=False)
 
     @cached_property
     def key(self) -> str:
@@ -61,6 +66,11 @@ class Parameter:
     def supported(self) -> bool:
         """Whether one can search by it: not by quantities, composites, special ones and full text."""
         return self.type in ROWS and self.code not in NO_EXPRESSION
+
+    @property
+    def rows(self) -> Mapping[str, Callable[[Any], list[Row]]]:
+        """How an element of each R4 type becomes index rows."""
+        return ROWS[self.source or self.type]
 
     @cached_property
     def elements(self) -> frozenset[str]:
@@ -91,8 +101,24 @@ class Values:
 
 
 def parameter(resource_type: str, code: str) -> Parameter | None:
-    """The parameter that R4 defines for a resource type under this code, or None."""
-    return _parameters(resource_type).get(code)
+    """The parameter that R4 defines for a resource type under this code, or None; `subject:identifier` is one too."""
+    base, _, modifier = code.partition(":")
+    found = _parameters(resource_type).get(base)
+    return variant(found, modifier) if found and modifier else found
+
+
+@cache
+def variant(parameter: Parameter, modifier: str) -> Parameter | None:
+    """The parameter that `:identifier` makes of a reference, or `:text` of a token; None where there is none.
+
+    Source: https://hl7.org/fhir/R4/search.html#modifiers
+    """
+    type = VARIANTS.get(parameter.type, {}).get(modifier)
+    source = f"{parameter.type}:{modifier}"
+    paths = tuple(path for path in parameter.paths if path.type in ROWS.get(source, ()))
+    if type is None or not paths:
+        return None
+    return Parameter(f"{parameter.code}:{modifier}", type, parameter.base, parameter.expression, (), paths, source)
 
 
 def parameters(resource_type: str) -> list[Parameter]:
@@ -134,7 +160,7 @@ def extract(resource: Resource) -> Values:
 
 def values(resource: Resource, parameter: Parameter) -> list[Row]:
     """The rows of one parameter without its key, as `extract` gives them: (target), (system, code) and so on."""
-    rows = ROWS[parameter.type]
+    rows = parameter.rows
     return [
         row
         for path in parameter.paths
@@ -191,6 +217,8 @@ def _plan(type: str) -> dict[str, list[tuple[str, str, expressions.Path, Callabl
     plan: dict[str, list[tuple[str, str, expressions.Path, Callable[[Any], list[Row]]]]] = {}
     for one in _parameters(type).values():
         if one.supported and one.code not in NOT_INDEXED:
-            for path in one.paths:
-                plan.setdefault(path.element, []).append((one.type, one.key, path, ROWS[one.type][path.type]))
+            variants = (variant(one, modifier) for modifier in VARIANTS.get(one.type, ()))
+            for each in (one, *(found for found in variants if found)):
+                for path in each.paths:
+                    plan.setdefault(path.element, []).append((each.type, each.key, path, each.rows[path.type]))
     return plan

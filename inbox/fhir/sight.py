@@ -4,16 +4,16 @@ Nothing is written here; `guard.py` asks it before it writes.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import builtin, logic, outcome, searchparams, validate
 from .audit import Trail
+from .backend import BackEnd
 from .parameters import Parameters
 from .policy import Entry, Policy, hides, visible
-from .query import Admit, Scope
-from .search import SearchRequest, matches, parse
-from .store import Found, Store
-from .types import Actor, Resource, split_reference
+from .scope import Admit, Found, Scope
+from .search import Link, SearchRequest, matches, parse
+from .types import Actor, Resource, deletion, split_reference
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Seen:
 class Sight:
     """One actor's eyes: which resources, which states of them, and which of their fields."""
 
-    def __init__(self, store: Store, policy: Policy) -> None:
+    def __init__(self, store: BackEnd, policy: Policy) -> None:
         self.actor: Actor = store.actor
         self.store = store
         self.policy = policy
@@ -59,7 +59,11 @@ class Sight:
 
     def admits(self, resource: Resource) -> bool:
         """Whether this actor's policy admits a resource for reading, judged by the resource alone."""
-        return self._view(resource, "read") is not None
+        return self.view(resource) is not None
+
+    def view(self, resource: Resource) -> Resource | None:
+        """A state as this actor may read it, judged by itself; None when they may not. The trail is the caller's."""
+        return self._view(resource, "read")
 
     def _reach(self, entries: Sequence[Entry]) -> Reach:
         """Everything that these entries admit, entries grouped by what they hide."""
@@ -91,6 +95,7 @@ class Sight:
         Where none is left it is an error, so that nothing leaks. `used` names parameters used besides.
         """
         codes = [*used, *(one.param.code for one in request.conditions), *(code for code, _ in request.sort)]
+        codes += [link.param.code for link in request.links if not link.reverse]
         entries = self._searching(request.type, codes)
         if not entries:
             refused = next(
@@ -98,7 +103,27 @@ class Sight:
             )
             raise outcome.Invalid(f"You may not search by “{refused}”.", expression=refused)
         plain = next((one for one in entries if self._covers(one, request)), None)
-        return self._reach([plain] if plain else entries)
+        reach = self._reach([plain] if plain else entries)
+        linked = tuple(self._linked(one) for one in request.links)
+        return Reach(replace(reach.scope, linked=linked), reach.hidden)
+
+    def _linked(self, link: Link) -> tuple[Scope, ...]:
+        """A scope for each condition of a link: what the linked resources would be found by, searched for alone.
+
+        Of a type that this actor may not search at all there is nothing; a field that is hidden is an error.
+        """
+        back = [link.param.code] if link.reverse else []
+        steps = [(one.param.base, self._searching(one.param.base, [one.param.code, *back])) for one in link.conditions]
+        if not any(entries for _, entries in steps) and any(self.policy.allowing(type, "search") for type, _ in steps):
+            refused = link.conditions[0].param.code
+            raise outcome.Invalid(f"You may not search by “{refused}”.", expression=refused)
+        return tuple(replace(self._reach(entries).scope, groups=()) for _, entries in steps)
+
+    def _each(self, asked: Sequence[SearchRequest], limit: int) -> list[list[Resource]]:
+        """The first results of each of these searches, nothing for a type that this actor may not search."""
+        reaches = [self._reach(self._searching(one.type, [c.param.code for c in one.conditions])) for one in asked]
+        found = self.store.find_each([(one, reach.scope) for one, reach in zip(asked, reaches, strict=True)], limit)
+        return [[self._seen(reach, one).resource for one in rows] for reach, rows in zip(reaches, found, strict=True)]
 
     def _searching(self, type: str, codes: Iterable[str]) -> list[Entry]:
         """The entries that let a type be searched and hide nothing of what these parameters look at."""
@@ -134,14 +159,34 @@ class Sight:
         return self._seen(reach, found[0])
 
     def _file_rule(self, resource: Resource) -> bool:
-        """A file is read while a version of its message that this actor may read points to it."""
+        """A file is read while a version of its carrier (a message, a document) that this actor may read points to it.
+
+        Until something carries it, it is its uploader's, whatever it is said to belong to.
+        """
         if resource["resourceType"] != builtin.FILE:
             return True
+        file = f"{builtin.FILE}/{resource['id']}"
         carrier = split_reference(resource.get("securityContext", {}).get("reference", ""))
-        if carrier[0] != "Communication" or (now := self._find(*carrier, "read")) is None:
+        if carrier[0] and carrier[0] != builtin.FILE:
+            if any(file in builtin.files(one) for one in self._readable_versions(*carrier)):
+                return True
+            if self._carried(file, *carrier):
+                return False
+        return self.store.uploader(resource["id"]) in self._profiles
+
+    def _readable_versions(self, type: str, id: str) -> list[Resource]:
+        """The states of a resource that this actor may read: the present one, and earlier ones by a right to them."""
+        now = self._find(type, id, "read")
+        if now is None:
+            return []
+        return self._versions(type, id, "history") if self._find(type, id, "history") else [now.resource]
+
+    def _carried(self, file: str, type: str, id: str) -> bool:
+        """Whether any version of a resource, hidden or not, points to a file."""
+        try:
+            return any(file in builtin.files(one) for one in self.store.history(type, id))
+        except outcome.NotFound:
             return False
-        versions = self._versions(*carrier, "history") if self._find(*carrier, "history") else [now.resource]
-        return any(f"{builtin.FILE}/{resource['id']}" in builtin.files(one) for one in versions)
 
     def _absent(self, type: str, id: str) -> outcome.FHIRError:
         """Gone for those who could read the last version, else the same as an id that never was."""
@@ -150,25 +195,34 @@ class Sight:
             return outcome.Gone()
         return outcome.NotFound()
 
+    def _was_open(self, type: str, id: str, interaction: str) -> bool:
+        """Whether this is deleted, and its last state was open to this actor for an interaction."""
+        last = self.store.last_version(type, id)
+        return last is not None and last.deleted and self._view(last.resource, interaction) is not None
+
     def _versions(self, type: str, id: str, interaction: str) -> list[Resource]:
         """The versions that this actor may see, each judged by itself, newest first."""
         versions = self.store.history(type, id)
         closed = bool(versions) and builtin.retracted(versions[0]) and not builtin.sent_by(versions[0], self._profiles)
         found = [
-            one
-            if set(one) <= {"resourceType", "id", "meta"}
-            else self._view(one, interaction, impersonal=closed and not builtin.retracted(one))
+            one if deletion(one) else self._view(one, interaction, impersonal=closed and not builtin.retracted(one))
             for one in versions
         ]
         return [one for one in found if one is not None]
 
     def _view(self, resource: Resource, interaction: str, *, impersonal: bool = False) -> Resource | None:
         """A state as this actor may see it, judged by itself; `impersonal` asks for entries that name no person."""
+        found = self._look(resource, interaction, impersonal=impersonal)
+        return found.resource if found else None
+
+    def _look(self, resource: Resource, interaction: str, *, impersonal: bool = False) -> Seen | None:
+        """The same, with what is hidden of it."""
         if not self._draft_rule(resource):
             return None
         entries = [e for e in self.policy.allowing(resource["resourceType"], interaction) if self._admits(e, resource)]
-        hidden = [one.hidden for one in entries if not (impersonal and one.personal)]
-        return visible(resource, frozenset.intersection(*hidden)) if hidden else None
+        fields = [one.hidden for one in entries if not (impersonal and one.personal)]
+        hidden = frozenset.intersection(*fields) if fields else frozenset[str]()
+        return Seen(visible(resource, hidden), hidden) if fields else None
 
     def _admits(self, entry: Entry, resource: Resource, *, writing: bool = False) -> bool:
         conditions = self.parameters.conditions(entry, in_sql=False)
@@ -213,7 +267,7 @@ class Sight:
         entries = self.policy.allowing(type, "read")
         ids = [id for id in ids if validate.valid_id(id)]
         if entries and ids:
-            request = parse(type, [("_id", ",".join(ids)), ("_count", "1000")])
+            request = replace(parse(type, [("_id", ",".join(ids))]), count=len(ids))
             for found in self.store.find(request, self._reach(entries).scope).rows:
                 if self._file_rule(found.resource):
                     yield found.resource

@@ -4,6 +4,7 @@ A batch is one parameter whatever its length (SQLite takes 999 of them), so a st
 statements never depend on how many rows there are.
 """
 
+import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -98,7 +99,9 @@ def delete_rows(model: type[models.Model], fields: Sequence[str], rows: Rows) ->
 def lock(name: str) -> None:
     """Hold a named lock until the transaction ends; on SQLite the transaction itself is exclusive."""
     if vendor() == "postgresql":
-        fetch("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+        # Hashed here, because a name may hold what PostgreSQL takes for no text.
+        digest = hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=8).digest()
+        fetch("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(digest, signed=True)])
 
 
 def for_update(table: str) -> str:
@@ -107,6 +110,15 @@ def for_update(table: str) -> str:
 
 def for_key_share(table: str) -> str:
     return f" FOR KEY SHARE OF {table}" if vendor() == "postgresql" else ""
+
+
+def reference(type: str, id: str) -> str:
+    """The reference `Type/id` of a row, `id` being its column, so that an index on references can look it up.
+
+    On PostgreSQL ids compare byte by byte and references do not: an index serves its own order alone.
+    """
+    text = f"'{type}/' || {id}"
+    return f'({text}) COLLATE "default"' if vendor() == "postgresql" else text
 
 
 def _column(model: type[models.Model], name: str) -> str:

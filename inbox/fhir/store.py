@@ -3,39 +3,37 @@
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from django.db import IntegrityError, OperationalError, connection, transaction
 
-from . import builtin, bundles, cursors, outcome, query, rows, sql, terms, versions
-from .query import Scope
-from .repository import Page, Write, Written
+from . import (
+    answers,
+    builtin,
+    bundles,
+    conditional,
+    cursors,
+    facts,
+    files,
+    outcome,
+    patches,
+    query,
+    rows,
+    sql,
+    versions,
+)
+from .repository import Content, Page, Upload, Write, Written
 from .rows import Row
+from .scope import Found, FoundPage, PastPage, Scope
 from .search import SearchRequest, parse
-from .terms import PoolThreads
-from .types import Actor, Bundle, Params, Resource, split_reference
+from .types import Actor, Bundle, Operations, Params, Resource, split_reference
 from .writes import SYSTEM, Unit
 
 T = TypeVar("T")
 PAGE = 50
 TRIES = 3
-
-
-@dataclass(frozen=True)
-class Found:
-    """One row of a search: the whole resource, and which groups of the scope admit it."""
-
-    resource: Resource
-    groups: tuple[bool, ...] = ()
-
-
-@dataclass(frozen=True)
-class FoundPage:
-    rows: list[Found]
-    next: str = ""
-    total: int | None = None
 
 
 class Store:
@@ -68,9 +66,16 @@ class Store:
         found = rows.load(self.actor.practice, [(type, id) for id in ids])
         return [row.resource for row in found.values() if not row.deleted]
 
+    def named(self, type: str, ids: Iterable[str]) -> dict[str, Resource]:
+        return {one["id"]: one for one in self.present(type, ids)}
+
+    def locked(self, references: Iterable[str]) -> dict[str, Resource]:
+        found = rows.lock(self.actor.practice, [split_reference(one) for one in references])
+        return {f"{type}/{id}": row.resource for (type, id), row in found.items() if not row.deleted}
+
     def last_version(self, type: str, id: str) -> Row | None:
         """The row of a resource, deleted or not; a deleted one still has its last body."""
-        return rows.load(self.actor.practice, [(type, id)]).get((type, id))
+        return rows.current(self.actor.practice, (type, id))
 
     def vread(self, type: str, id: str, version: str) -> Resource:
         return versions.version(self.actor.practice, type, id, version)
@@ -78,9 +83,21 @@ class Store:
     def history(self, type: str, id: str) -> list[Resource]:
         return versions.history(self.actor.practice, type, id)
 
-    def search(self, type: str, params: Params) -> Page:
-        found = self.find(parse(type, params), None)
-        return Page([one.resource for one in found.rows], found.next, found.total)
+    def past_of_type(self, type: str, count: int, cursor: str) -> PastPage:
+        return versions.of_type(self.actor.practice, type, count, cursor)
+
+    def type_history(self, type: str, *, count: int, cursor: str = "") -> Page:
+        found = self.past_of_type(type, count, cursor)
+        return Page([one.version for one in found.versions], found.next)
+
+    def search(self, type: str, params: Params, *, lenient: bool = False) -> Page:
+        request = parse(type, params, lenient=lenient)
+        found = self.find(request, None)
+        return answers.page(request, found, [one.resource for one in found.rows], self._each)
+
+    def _each(self, asked: Sequence[SearchRequest], limit: int) -> list[list[Resource]]:
+        found = self.find_each([(one, None) for one in asked], limit)
+        return [[one.resource for one in rows] for rows in found]
 
     def newest(self, type: str, params: Params, *, per: str, targets: Iterable[str]) -> dict[str, Resource]:
         found = self.find_newest(parse(type, params), None, per, list(targets))
@@ -92,13 +109,24 @@ class Store:
         size = PAGE if request.count is None else request.count
         if request.summary_count or size == 0:
             return FoundPage([], total=total)
-        by_id = query.sort_key(request).column == "fhir_id"
-        after = cursors.decode(request.cursor, text=by_id) if request.cursor else None
+        width = len(request.sort) or 1
+        context = f"{self.actor.practice} {request.type} {request.sort}"
+        after = cursors.decode(context, request.cursor) if request.cursor else None
         statement = query.page(self.actor.practice, request, scope, size + 1, after)
         found = sql.fetch(statement.text, statement.params) if statement.text else []
         more = len(found) > size
-        next = cursors.encode(found[size - 1][7], found[size - 1][0]) if more else ""
-        return FoundPage([_found(one) for one in found[:size]], next, total)
+        next = cursors.encode(context, [*found[size - 1][7 : 7 + width], found[size - 1][0]]) if more else ""
+        return FoundPage([_found(one[:7], one[7 + width :]) for one in found[:size]], next, total)
+
+    def find_each(self, asked: Sequence[tuple[SearchRequest, Scope | None]], limit: int) -> list[list[Found]]:
+        """The first rows of each of these searches, in one statement."""
+        statement = query.pages(self.actor.practice, asked, limit)
+        found: list[list[Found]] = [[] for _ in asked]
+        for row in sql.fetch(statement.text, statement.params) if statement.text else ():
+            scope = asked[row[0]][1]
+            # Rows are as wide as the widest search needs.
+            found[row[0]].append(_found(row[1:8], row[9 : 9 + len(scope.groups if scope is not None else ())]))
+        return found
 
     def find_newest(
         self, request: SearchRequest, scope: Scope | None, per: str, targets: Sequence[str]
@@ -106,7 +134,7 @@ class Store:
         if not targets or (scope is not None and not scope.admits):
             return {}
         statement = query.newest(self.actor.practice, request, scope, per, targets)
-        return {str(one[7]): _found(one) for one in sql.fetch(statement.text, statement.params)}
+        return {str(one[7]): _found(one[:7], one[8:]) for one in sql.fetch(statement.text, statement.params)}
 
     def _count(self, request: SearchRequest, scope: Scope | None) -> int:
         statement = query.count(self.actor.practice, request, scope)
@@ -117,37 +145,69 @@ class Store:
     def create(self, resource: Resource, *, if_none_exist: str = "") -> Written:
         return self.apply([Write("POST", resource["resourceType"], resource=resource, if_none_exist=if_none_exist)])[0]
 
-    def update(self, resource: Resource, *, if_match: str = "") -> Written:
-        return self.apply([Write("PUT", resource["resourceType"], resource["id"], resource, if_match)])[0]
+    def update(self, resource: Resource, *, if_match: str = "", where: str = "") -> Written:
+        id = "" if where else resource["id"]
+        return self.apply([Write("PUT", resource["resourceType"], id, resource, if_match, where=where)])[0]
 
-    def delete(self, type: str, id: str, *, if_match: str = "") -> None:
-        self.apply([Write("DELETE", type, id, if_match=if_match)])
+    def patch(self, type: str, id: str, operations: Operations, *, if_match: str = "", where: str = "") -> Written:
+        return self.apply([Write("PATCH", type, id, if_match=if_match, where=where, operations=operations)])[0]
+
+    def delete(self, type: str, id: str, *, if_match: str = "", where: str = "") -> None:
+        self.apply([Write("DELETE", type, id, if_match=if_match, where=where)])
+
+    def upload(self, resource: Resource, upload: Upload, *, if_match: str = "") -> Written:
+        with self.staged(upload) as staged:
+            return self.apply([file_write(resource, staged, if_match)])[0]
+
+    def download(self, id: str, version: str = "") -> tuple[Resource, Content]:
+        resource = self.vread(builtin.FILE, id, version) if version else self.read(builtin.FILE, id)
+        return resource, files.content(self.actor.practice, id, version)
+
+    def uploader(self, id: str) -> str:
+        return files.uploader(self.actor.practice, id)
+
+    def staged(self, upload: Upload) -> AbstractContextManager[Upload]:
+        return files.staged(upload)
 
     def transaction(self, bundle: Bundle) -> Bundle:
-        return self.atomically(lambda: self._transaction(bundle))
+        return self.atomically(lambda: bundles.transaction(self, bundle))
+
+    def batch(self, bundle: Bundle) -> Bundle:
+        return bundles.batch(self, bundle)
 
     def apply(self, writes: Sequence[Write]) -> list[Written]:
         """All writes or none, with what follows from them."""
         return self.atomically(lambda: self._apply(writes)) if writes else []
 
-    def _transaction(self, bundle: Bundle) -> Bundle:
-        plan = bundles.plan(bundle, self._existing)
-        return bundles.response(plan, self.apply(plan.writes))
-
     def _apply(self, writes: Sequence[Write]) -> list[Written]:
-        self.lock_parents(write.resource for write in writes if write.resource and write.type == "Communication")
-        found = [self._existing(write) if write.if_none_exist else None for write in writes]
-        todo = [write for write, existing in zip(writes, found, strict=True) if existing is None]
+        settled = conditional.settle(writes, self)
+        asked = [one.write for one in settled if one.write is not None]
+        self.lock(asked)
+        todo = [self._patched(one) if one.operations is not None else one for one in asked]
         written = iter(Unit(self.actor, trusted=self.trusted).run(todo) if todo else [])
-        return [Written(existing, unchanged=True) if existing else next(written) for existing in found]
+        return [
+            next(written) if one.write is not None else Written(one.existing, unchanged=one.existing is not None)
+            for one in settled
+        ]
 
-    def _existing(self, write: Write) -> Resource | None:
-        self.lock_condition(write.type, write.if_none_exist)
-        condition = conditional(write)
-        found = self.find(replace(condition, count=2), None).rows
+    def _patched(self, write: Write) -> Write:
+        """A patch as the update that it comes to."""
+        with outcome.within(write.place):
+            before = self.read(write.type, write.id)
+            if write.if_match and write.if_match != before["meta"]["versionId"]:
+                raise outcome.Stale()
+            return replace(write, method="PUT", resource=patches.apply(before, write.operations or []), operations=None)
+
+    def match(self, type: str, condition: str) -> Resource | None:
+        """The one resource that meets a condition; raises MultipleMatches."""
+        found = self.find(conditional.request(type, condition), None).rows
         if len(found) > 1:
-            raise outcome.MultipleMatches(f"{len(found)} resources match {write.if_none_exist}.")
+            raise outcome.MultipleMatches(f"Several resources match {type}?{condition}")
         return found[0].resource if found else None
+
+    def free(self, type: str, id: str) -> bool:
+        """Whether an id was never used."""
+        return self.last_version(type, id) is None
 
     def may(self, interaction: str, type: str, resource: Resource | None = None) -> bool:
         return True
@@ -162,7 +222,7 @@ class Store:
     def atomic(self) -> Iterator[None]:
         """One database transaction; a store that stays busy is an error that says so."""
         try:
-            with rows.holding(), transaction.atomic():
+            with rows.holding(), files.undoing(), transaction.atomic():
                 yield
         except OperationalError as error:
             if connection.in_atomic_block:
@@ -187,10 +247,12 @@ class Store:
         """Two conditional creates with the same condition wait for each other."""
         sql.lock(f"{self.actor.practice} {type}?{condition}")
 
-    def lock_parents(self, resources: Iterable[Resource]) -> None:
-        """Hold the threads that these writes belong to, so that who takes part does not change meanwhile."""
-        parents = {split_reference(parent) for one in resources for parent in builtin.parents(one)}
-        rows.lock(self.actor.practice, [key for key in parents if key[0]])
+    def lock(self, writes: Iterable[Write]) -> None:
+        """Hold what these writes change and the threads they belong to, so that neither changes meanwhile."""
+        some = list(writes)
+        parents = {split_reference(one) for write in some if write.resource for one in builtin.parents(write.resource)}
+        changed = {(write.type, write.id) for write in some if write.method != "POST"}
+        rows.lock(self.actor.practice, [key for key in parents | changed if key[0]])
 
     def held(self, reference: str) -> Resource | None:
         """A resource that this transaction has locked; None when it has not, or when there is none."""
@@ -200,39 +262,16 @@ class Store:
     # What policies ask for
 
     def roles(self, profile: str) -> list[str]:
-        found = terms._roles(self.actor.practice, profile)
-        return sorted({str(one[0]) for one in sql.fetch(found.text, found.params)})
+        return facts.roles(self.actor.practice, profile)
 
     def pool_threads(self, profile: str) -> list[str]:
-        found = terms._pool(self.actor.practice, PoolThreads(profile))
-        return sorted({str(one[0]) for one in sql.fetch(found.text, found.params)})
+        return facts.pool_threads(self.actor.practice, profile)
 
     def acted_for(self, profiles: Sequence[str]) -> list[str]:
-        """The patients of those among these RelatedPersons that are active today."""
-        today = rows.instant(rows.now())
-        found = rows.load(self.actor.practice, [split_reference(profile) for profile in profiles])
-        active = [row.resource for row in found.values() if not row.deleted]
-        return sorted(
-            {
-                one["patient"]["reference"]
-                for one in active
-                if one.get("active", True) and _within(one.get("period", {}), today) and "reference" in one["patient"]
-            }
-        )
+        return facts.acted_for(self.actor.practice, profiles)
 
     def contacts(self, patients: Sequence[str]) -> list[str]:
-        """Whom these patients may write to: the members of their active care teams, their carers, their own doctor."""
-        if not patients:
-            return []
-        either = ",".join(patients)
-        teams = self.search("CareTeam", [("subject", either), ("status", "active")]).resources
-        carers = self.search("RelatedPerson", [("patient", either), ("active", "true")]).resources
-        persons = rows.load(self.actor.practice, [split_reference(one) for one in patients])
-        found = [member.get("member", {}).get("reference") for team in teams for member in team.get("participant", [])]
-        found += [f"RelatedPerson/{one['id']}" for one in carers]
-        for row in persons.values():
-            found += [one.get("reference") for one in row.resource.get("generalPractitioner", [])]
-        return sorted({one for one in found if one and not one.startswith("Patient/")})
+        return facts.contacts(self.actor.practice, patients, lambda type, by: self.search(type, by).resources)
 
 
 def system(practice: int) -> Store:
@@ -240,12 +279,10 @@ def system(practice: int) -> Store:
     return Store(Actor(practice, SYSTEM, (SYSTEM,)), trusted=True)
 
 
-def conditional(write: Write) -> SearchRequest:
-    """The search of a conditional create; one that names no condition would match everything."""
-    request = parse(write.type, write.if_none_exist)
-    if not request.conditions:
-        raise outcome.Invalid("A conditional create needs a condition.", expression="ifNoneExist")
-    return request
+def file_write(resource: Resource, upload: Upload, if_match: str) -> Write:
+    """The write of a file: a new one where it has no id."""
+    method = "PUT" if "id" in resource else "POST"
+    return Write(method, builtin.FILE, resource.get("id", ""), resource, if_match, upload=upload)
 
 
 def _out_of_order(error: outcome.Busy) -> bool:
@@ -254,9 +291,5 @@ def _out_of_order(error: outcome.Busy) -> bool:
     return getattr(cause, "sqlstate", "") in ("40001", "40P01")
 
 
-def _within(period: Resource, instant: str) -> bool:
-    return str(period.get("start", ""))[:10] <= instant[:10] and (instant[:10] <= str(period.get("end", "9999"))[:10])
-
-
-def _found(row: Sequence[Any]) -> Found:
-    return Found(Row(*row[:7]).resource, tuple(bool(one) for one in row[8:]))
+def _found(row: Sequence[Any], groups: Sequence[Any]) -> Found:
+    return Found(Row(*row).resource, tuple(bool(one) for one in groups))

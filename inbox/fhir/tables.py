@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from inbox import models
 
 from . import rows, sql
-from .repository import Write
+from .repository import Upload, Write
 from .rows import Row
 from .types import Resource
 
 
 @dataclass
 class Step:
-    """One write on its way: the row there is, the resource before and after, and the stamp of the new version."""
+    """One write on its way: the row there is, the resource before and after, and the stamp of the new version.
+
+    `upload` is the new content of a file; None leaves what it holds as it is.
+    """
 
     write: Write
     row: Row | None
@@ -22,6 +25,7 @@ class Step:
     version: int = 0
     last_updated: int = 0
     activity: str = ""
+    upload: Upload | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -90,31 +94,36 @@ def _index(practice: int, steps: Sequence[Step]) -> None:
     added: dict[type, list[list[object]]] = {model: [] for model in rows.INDEXES}
     removed: dict[type, list[list[object]]] = {model: [] for model in rows.INDEXES}
     for step in steps:
+        if step.activity:
+            continue  # Nothing is found by a thread's last activity but the columns of its rows.
         before, after = rows.index_rows(step.before), rows.index_rows(step.after)
-        read = _read_columns(step)
+        read = read_columns(step.after, step.last_updated)
         for model in rows.INDEXES:
             extra = read.get(model, [])
             added[model] += [[practice, _pk(step), *one, *extra] for one in sorted(after[model] - before[model])]
             removed[model] += [[_pk(step), *one] for one in before[model] - after[model]]
     for model, names in rows.INDEXES.items():
         sql.delete_rows(model, ("resource", *names), removed[model])
-        sql.insert(model, ("practice", "resource", *names, *_READ.get(model, ())), added[model])
+        sql.insert(model, ("practice", "resource", *names, *READ.get(model, ())), added[model])
     moved = [step for step in steps if step.before is not None and step.after is not None]
-    for model, columns in _READ.items():
-        sql.update(model, "resource", columns, [[_pk(step), *_read_columns(step)[model]] for step in moved])
+    for model, columns in READ.items():
+        values = [[_pk(step), *read_columns(step.after, step.last_updated)[model]] for step in moved]
+        sql.update(model, "resource", columns, values)
 
 
-_READ: dict[type, tuple[str, ...]] = {
+READ: dict[type, tuple[str, ...]] = {
     models.ReferenceIndex: ("is_header", "status", "last_updated", "sent"),
     models.TokenIndex: ("is_header", "last_updated"),
 }
+"""The columns of index rows that repeat the resource's own, so that lists come in order straight from an index."""
 
 
-def _read_columns(step: Step) -> dict[type, list[object]]:
-    if step.after is None:
+def read_columns(resource: Resource | None, last_updated: int) -> dict[type, list[object]]:
+    """The values of the columns in `READ`."""
+    if resource is None:
         return {}
-    is_header, _, status, sent = rows.columns(step.after, step.last_updated)
+    is_header, _, status, sent = rows.columns(resource, last_updated)
     return {
-        models.ReferenceIndex: [is_header, status, step.last_updated, sent],
-        models.TokenIndex: [is_header, step.last_updated],
+        models.ReferenceIndex: [is_header, status, last_updated, sent],
+        models.TokenIndex: [is_header, last_updated],
     }

@@ -4,10 +4,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from . import sql
 from .search import Condition, DateValue, MissingValue, ReferenceValue, StringValue, TokenValue
 
+REFERENCES, TOKENS = "inbox_referenceindex", "inbox_tokenindex"
+TABLES = {"reference": REFERENCES, "string": "inbox_stringindex", "date": "inbox_dateindex"}
 READ_RECEIPT = "read-receipt"
 END = "\U0010ffff"
+SHORT = 50
+"""So many values stand in a statement by themselves; longer lists are one parameter, read by the database."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +36,12 @@ class Sql:
 
     @staticmethod
     def values(values: Sequence[Any]) -> "Sql":
-        """`(%s, %s)` with its parameters; a list that nothing is in when there are none."""
-        return (
-            Sql("(" + ", ".join(["%s"] * len(values)) + ")", tuple(values))
-            if values
-            else Sql("(SELECT 'none' WHERE 1 = 0)", ())
-        )
+        """A list of texts for `IN`, with its parameters; nothing is in an empty one."""
+        if not values:
+            return Sql("(SELECT 'none' WHERE 1 = 0)", ())
+        if len(values) > SHORT:
+            return Sql(f"(SELECT j.c0 FROM {sql.rows_sql(['text'])})", sql.dump([[one] for one in values]))
+        return Sql("(" + ", ".join(["%s"] * len(values)) + ")", tuple(values))
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ def where(practice: int, condition: Condition, r: str = "r", header: str = "r") 
     """A condition on the row `r`; `header` is the alias that `is_header` is read from."""
     code, type = condition.param.code, condition.param.type
     if code == "_id":
-        return _negated(condition, _ids(practice, condition, r))
+        return _negated(condition, ids(practice, condition, r))
     if code == "_lastUpdated":
         return _any([_date(f"{r}.last_updated", f"{r}.last_updated + 1", v) for v in condition.values])
     if code == "status" and type == "token":
@@ -65,13 +70,12 @@ def where(practice: int, condition: Condition, r: str = "r", header: str = "r") 
     if condition.modifier == "missing":
         return _missing(condition, r, header)
     if type == "reference":
-        return _negated(condition, _exists("inbox_referenceindex", condition, r, _targets(practice, condition, "x")))
+        return _negated(condition, _exists(condition, r, _targets(practice, condition, "x")))
     if type in ("token", "uri"):
-        return _negated(condition, _exists("inbox_tokenindex", condition, r, _tokens(practice, condition, "x")))
+        return _negated(condition, _exists(condition, r, _tokens(practice, condition, "x")))
     if type == "string":
-        return _exists("inbox_stringindex", condition, r, _strings(condition, "x"))
-    dates = _any([_date("x.low", "x.high", value) for value in condition.values])
-    return _exists("inbox_dateindex", condition, r, dates)
+        return _exists(condition, r, _strings(condition, "x"))
+    return _exists(condition, r, _any([_date("x.low", "x.high", value) for value in condition.values]))
 
 
 def table(driver: Condition | None, key: str) -> str:
@@ -80,29 +84,31 @@ def table(driver: Condition | None, key: str) -> str:
         return ""
     value = driver.values[0]
     if driver.param.type == "reference" and key and isinstance(value, ReferenceValue) and len(value.targets) == 1:
-        return "inbox_referenceindex" if key in ("last_updated", "sent") else ""
+        return REFERENCES if key in ("last_updated", "sent") else ""
     if driver.param.type in ("token", "uri") and key == "last_updated" and isinstance(value, TokenValue) and value.code:
-        return "inbox_tokenindex"
+        return TOKENS
     return ""
+
+
+def source(driver: Condition) -> str:
+    """The index table that holds what a driver looks up."""
+    return TABLES.get(driver.param.type, TOKENS)
 
 
 def drives(practice: int, driver: Condition, d: str) -> Sql:
     """The driver as conditions on the index row `d`."""
     head = Sql(f"{d}.practice_id = %s AND {d}.param = %s AND ", practice, driver.param.key)
-    match = _targets(practice, driver, d) if driver.param.type == "reference" else _tokens(practice, driver, d)
-    return head + match
+    if driver.param.type == "reference":
+        return head + _targets(practice, driver, d)
+    return head + (_strings(driver, d) if driver.param.type == "string" else _tokens(practice, driver, d))
 
 
 def inside(practice: int, driver: Condition) -> Sql:
     """The driver as `r.id IN (…)`, for rows that an index does not give in order."""
     if driver.param.code == "_id":
-        return _ids(practice, driver, "r")
-    tables = {"reference": "inbox_referenceindex", "string": "inbox_stringindex"}
-    match = {"reference": lambda: _targets(practice, driver, "x"), "string": lambda: _strings(driver, "x")}
-    found = match.get(driver.param.type, lambda: _tokens(practice, driver, "x"))()
-    source = tables.get(driver.param.type, "inbox_tokenindex")
-    head = f"r.id IN (SELECT x.resource_id FROM {source} x WHERE x.practice_id = %s AND x.param = %s AND "
-    return Sql(head, practice, driver.param.key) + found + Sql(")")
+        return ids(practice, driver, "r")
+    head = Sql(f"r.id IN (SELECT x.resource_id FROM {source(driver)} x WHERE ")
+    return head + drives(practice, driver, "x") + Sql(")")
 
 
 def _negated(condition: Condition, match: Sql) -> Sql:
@@ -113,8 +119,8 @@ def _any(parts: Sequence[Sql]) -> Sql:
     return Sql("(") + (Sql.join(" OR ", parts) if parts else Sql("1 = 0")) + Sql(")")
 
 
-def _exists(table: str, condition: Condition, r: str, match: Sql) -> Sql:
-    head = f"EXISTS (SELECT 1 FROM {table} x WHERE x.resource_id = {r}.id AND x.param = %s AND "
+def _exists(condition: Condition, r: str, match: Sql) -> Sql:
+    head = f"EXISTS (SELECT 1 FROM {source(condition)} x WHERE x.resource_id = {r}.id AND x.param = %s AND "
     return Sql(head, condition.param.key) + match + Sql(")")
 
 
@@ -124,8 +130,7 @@ def _missing(condition: Condition, r: str, header: str) -> Sql:
         return Sql(f"{header}.is_header = {'true' if missing else 'false'}")
     if condition.param.key == "Communication.payload":
         return Sql(f"{r}.has_payload = {'false' if missing else 'true'}")
-    tables = {"reference": "inbox_referenceindex", "string": "inbox_stringindex", "date": "inbox_dateindex"}
-    there = _exists(tables.get(condition.param.type, "inbox_tokenindex"), condition, r, Sql("1 = 1"))
+    there = _exists(condition, r, Sql("1 = 1"))
     return Sql("NOT ") + there if missing else there
 
 
@@ -139,7 +144,8 @@ def _status(condition: Condition, r: str) -> Sql:
     return Sql(f"{r}.status {'NOT IN' if condition.modifier == 'not' else 'IN'} ") + Sql.values(codes)
 
 
-def _ids(practice: int, condition: Condition, r: str) -> Sql:
+def ids(practice: int, condition: Condition, r: str) -> Sql:
+    """The ids of a condition on `_id`, as a condition on the row."""
     parts = []
     codes = [value.code for value in condition.values if isinstance(value, TokenValue)]
     if codes:
@@ -154,11 +160,7 @@ def _ids(practice: int, condition: Condition, r: str) -> Sql:
 
 def _targets(practice: int, condition: Condition, x: str) -> Sql:
     targets = [target for value in condition.values if isinstance(value, ReferenceValue) for target in value.targets]
-    parts = []
-    if len(targets) == 1:
-        parts.append(Sql(f"{x}.target = %s", targets[0]))
-    elif targets:
-        parts.append(Sql(f"{x}.target IN ") + Sql.values(targets))
+    parts = [_equal(f"{x}.target", targets)] if targets else []
     for value in condition.values:
         if isinstance(value, PoolThreads):
             parts.append(Sql(f"{x}.target IN (") + _pool(practice, value) + Sql(")"))
@@ -166,14 +168,25 @@ def _targets(practice: int, condition: Condition, x: str) -> Sql:
 
 
 def _tokens(practice: int, condition: Condition, x: str) -> Sql:
-    parts = []
+    """Codes, systems and pairs of both, each kind one list."""
+    values = [value for value in condition.values if isinstance(value, TokenValue)]
+    codes = [value.code for value in values if value.system is None]
+    systems = [value.system for value in values if value.code is None]
+    pairs = [[value.system, value.code] for value in values if value.system is not None and value.code is not None]
+    parts = [_equal(f"{x}.{name}", found) for name, found in (("code", codes), ("system", systems)) if found]
+    if len(pairs) > SHORT:
+        both = f"({x}.system, {x}.code) IN (SELECT j.c0, j.c1 FROM {sql.rows_sql(['text', 'text'])})"
+        parts.append(Sql(both, sql.dump(pairs)))
+    else:
+        parts += [Sql(f"{x}.code = %s AND {x}.system = %s", code, system) for system, code in pairs]
     for value in condition.values:
         if isinstance(value, RoleCodes):
             parts.append(Sql(f"{x}.code IN (") + _roles(practice, value.profile) + Sql(")"))
-        elif isinstance(value, TokenValue):
-            both = [(f"{x}.code = %s", value.code), (f"{x}.system = %s", value.system)]
-            parts.append(Sql.join(" AND ", [Sql(text, wanted) for text, wanted in both if wanted is not None]))
     return parts[0] if len(parts) == 1 else _any(parts)
+
+
+def _equal(column: str, values: Sequence[Any]) -> Sql:
+    return Sql(f"{column} = %s", values[0]) if len(values) == 1 else Sql(f"{column} IN ") + Sql.values(values)
 
 
 def _roles(practice: int, profile: str) -> Sql:

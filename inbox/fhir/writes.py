@@ -9,7 +9,7 @@ from django.db import transaction
 
 from inbox import models
 
-from . import audit, builtin, events, outcome, rows, sql, tables, validate
+from . import audit, builtin, events, files, outcome, rows, sql, tables, validate
 from .events import Change
 from .repository import Write, Written
 from .tables import Step
@@ -49,7 +49,8 @@ class Unit:
         self._check(work)
         self._stamp(work)
         tables.flush(self.actor.practice, work)
-        _unreferenced(self.actor.practice, [step.reference for step in work if step.after is None])
+        files.keep(self.actor, work, trusted=self.trusted)
+        _unreferenced(self.actor.practice, [step for step in work if step.after is None])
         changes = [self._change(step) for step in work]
         self.changes += changes
         if self.derive and changes:
@@ -78,29 +79,33 @@ class Unit:
         for write in named:
             row = found.get((write.type, write.id))
             step = Step(write, row, row.resource if row and not row.deleted else None)
-            _allowed(step)
-            step.after = {**write.resource, "id": write.id} if write.resource is not None else None
+            with outcome.within(write.place):
+                _allowed(step)
+                if write.resource is not None:
+                    step.after, step.upload = files.taken({**write.resource, "id": write.id}, write.upload)
+                    files.compare(step, trusted=self.trusted)
+                    if not self.trusted:
+                        if not write.checked:
+                            validate.validate(step.after)
+                        _keep_ours(step)
             steps.append(step)
         return steps
 
     def _check(self, steps: Sequence[Step]) -> None:
-        """Validity, and that every reference leads somewhere; names of what is referred to are filled in."""
-        if not self.trusted:
-            for step in steps:
-                if step.after is not None:
-                    validate.validate(step.after)
+        """That every reference leads somewhere; names of what is referred to are filled in."""
         if self.trusted and not self.stamps:
             return
-        new = [found for step in steps for found in _references(step)]
+        new = [(step, *found) for step in steps for found in _references(step)]
         names = dict.fromkeys(self.known, "")
         names |= {step.reference: rows.display_of(step.after) for step in steps if step.after is not None}
         names |= _named_by_parents(self.actor.practice, steps)
-        wanted = {split_reference(reference["reference"]) for _, reference, _ in new}
+        wanted = {split_reference(reference["reference"]) for _, _, reference, _ in new}
         names |= rows.displays(self.actor.practice, [key for key in wanted if "/".join(key) not in names], keep=True)
-        for path, reference, _ in new:
+        for step, path, reference, _ in new:
             target = "/".join(split_reference(reference["reference"]))
             if target not in names:
-                raise outcome.UnknownReference(f"Unknown reference {reference['reference']}", expression=path)
+                with outcome.within(step.write.place):
+                    raise outcome.UnknownReference(f"Unknown reference {reference['reference']}", expression=path)
             if names.get(target) and not self.trusted:
                 reference["display"] = names[target]
 
@@ -130,7 +135,8 @@ def _once_each(writes: Sequence[Write]) -> None:
     seen: set[tuple[str, str]] = set()
     for write in writes:
         if (write.type, write.id) in seen:
-            raise outcome.Invalid(f"{write.type}/{write.id} is written twice in one transaction.")
+            with outcome.within(write.place):
+                raise outcome.Invalid(f"{write.type}/{write.id} is written twice in one transaction.")
         seen.add((write.type, write.id))
 
 
@@ -148,15 +154,20 @@ def _allowed(step: Step) -> None:
         raise outcome.Stale()
 
 
-def _unreferenced(practice: int, deleted: Sequence[str]) -> None:
+def _unreferenced(practice: int, deleted: Sequence[Step]) -> None:
     """Nothing refers to what was deleted, once all writes are done."""
-    if deleted and models.ReferenceIndex.objects.filter(practice=practice, target__in=deleted).exists():
-        raise outcome.Conflict("Other resources refer to this one; it can not be deleted.")
+    places = {step.reference: step.write.place for step in deleted}
+    if not places:
+        return
+    referred = models.ReferenceIndex.objects.filter(practice=practice, target__in=places)
+    for target in referred.values_list("target", flat=True)[:1]:
+        with outcome.within(places[target]):
+            raise outcome.Conflict("Other resources refer to this one; it can not be deleted.")
 
 
 def _same(step: Step) -> bool:
     """Whether an update changes nothing, so that no version is made of it."""
-    if step.before is None or step.after is None:
+    if step.before is None or step.after is None or step.upload is not None:
         return False
     if rows.unstamped(step.before) != rows.unstamped(step.after):
         return False
@@ -164,14 +175,34 @@ def _same(step: Step) -> bool:
     return True
 
 
+def _keep_ours(step: Step) -> None:
+    """Put back what is the server's own: names beside references that a writer leaves out, and the last activity."""
+    if step.after is None:
+        return
+    names = _names(step.before)
+    for _, reference, _ in validate.references(step.after) if names else ():
+        if "display" not in reference and names.get(reference.get("reference", "")):
+            reference["display"] = names[reference["reference"]]
+    if step.after["resourceType"] == "Communication":
+        activity = rows.header_activity(step.before or {})
+        if activity != rows.header_activity(step.after):
+            step.after = rows.with_activity(step.after, activity)
+
+
+def _names(resource: Resource | None) -> dict[str, str]:
+    """The names beside a resource's references, by reference."""
+    found = validate.references(resource) if resource else ()
+    return {one[1].get("reference", ""): one[1].get("display", "") for one in found}
+
+
 def _references(step: Step) -> Iterable[tuple[str, Resource, list[str]]]:
     """The literal references of the new state that were not in the state before."""
     if step.after is None:
         return
-    old = {found[1].get("reference") for found in validate.references(step.before)} if step.before else set()
+    old = _names(step.before)
     for found in validate.references(step.after):
-        reference = found[1].get("reference", "")
-        if (reference not in old or "display" not in found[1]) and all(split_reference(reference)):
+        reference, name = found[1].get("reference", ""), found[1].get("display", "")
+        if (reference not in old or not name or name != old[reference]) and all(split_reference(reference)):
             yield found
 
 

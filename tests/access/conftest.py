@@ -73,6 +73,7 @@ MODELS: list[Any] = [
     models.AccessPolicy,
     models.Resource,
     models.Version,
+    models.Content,
     models.ReferenceIndex,
     models.TokenIndex,
     models.StringIndex,

@@ -1,15 +1,14 @@
 """A store in memory that never changes: what the guard asks for, answered from lists. For thousands of judgements."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
 from inbox.fhir import builtin, rows
-from inbox.fhir.query import Admit, Scope
 from inbox.fhir.repository import Write, Written
+from inbox.fhir.scope import Admit, Found, FoundPage, Scope
 from inbox.fhir.search import Condition, ReferenceValue, SearchRequest, TokenValue, matches
-from inbox.fhir.store import Found, FoundPage
 from inbox.fhir.terms import PoolThreads, RoleCodes
 from inbox.fhir.types import Actor, Resource
 
@@ -43,6 +42,14 @@ class Memory:
         return {type: self.of(type) for type in types}
 
 
+@dataclass(frozen=True)
+class Last:
+    """What there is of a resource; nothing is ever deleted here."""
+
+    resource: Resource
+    deleted: bool = False
+
+
 class MemoryStore:
     """What `Guarded` uses of a store. A write is judged and answered, and leaves no trace."""
 
@@ -55,8 +62,12 @@ class MemoryStore:
     def raw(self, type: str, id: str) -> Resource | None:
         return self.memory.current(f"{type}/{id}")
 
-    def last_version(self, type: str, id: str) -> None:
-        return None
+    def last_version(self, type: str, id: str) -> Last | None:
+        found = self.raw(type, id)
+        return Last(found) if found else None
+
+    def uploader(self, id: str) -> str:
+        return ""
 
     def held(self, reference: str) -> Resource | None:
         return None
@@ -133,7 +144,7 @@ class MemoryStore:
     def atomically(self, work: Callable[[], T]) -> T:
         return work()
 
-    def lock_parents(self, resources: Iterable[Resource]) -> None:
+    def lock(self, writes: Iterable[Write]) -> None:
         pass
 
     def lock_condition(self, type: str, condition: str) -> None:

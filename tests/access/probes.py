@@ -219,9 +219,17 @@ def clinician_tasks() -> Iterator[Probe]:
         updates("nora", "send to a person", "Task/p1", owner=ref(BOB)),
         updates("nora", "claim for another", "Task/p1", 403, owner=ref(ALICE), status="accepted"),
         updates("nora", "give to a patient", "Task/p1", 403, owner=ref(HOMER)),
-        updates("nora", "claim with a result", "Task/p1", 403, **mine, output=[{"valueString": "x"}]),
+        updates(
+            "nora", "claim with a result", "Task/p1", 403, **mine, output=[{"type": {"text": "x"}, "valueString": "x"}]
+        ),
         updates("nora", "claim as something else", "Task/p1", 403, **mine, code=code("z")),
-        updates("nora", "put a result on unclaimed work", "Task/p1", 422, output=[{"valueString": "x"}]),
+        updates(
+            "nora",
+            "put a result on unclaimed work",
+            "Task/p1",
+            422,
+            output=[{"type": {"text": "x"}, "valueString": "x"}],
+        ),
         updates("nora", "claim what is taken", "Task/p3", 403, owner=ref(NORA)),
         updates("nora", "claim what has an owner", "Task/p10", 403, **mine),
         updates("nora", "claim what is not open yet", "Task/p11", 403, **mine),

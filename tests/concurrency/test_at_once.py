@@ -170,3 +170,75 @@ def test_what_is_deleted_while_others_refer_to_it_leaves_nothing_dangling(practi
         assert isinstance(answers[3], outcome.Conflict)
         assert referring
     invariants.check()
+
+
+# Conditions
+
+LISA: dict[str, Any] = {"resourceType": "Patient", "identifier": [{"system": "urn:x", "value": "lisa"}]}
+HERS = "identifier=urn:x|lisa"
+OPEN = {"resourceType": "AccessPolicy", "resource": [{"resourceType": "Patient"}]}
+
+
+def found(practice: Practice) -> list[dict[str, Any]]:
+    return fhir.system(practice.pk).search("Patient", [("identifier", "urn:x|lisa")]).resources
+
+
+@pytest.mark.parametrize("guarded", [False, True])
+@pytest.mark.parametrize("how", ["create", "update", "bundle"])
+def test_one_condition_twenty_times_at_once_is_one_resource(practice: Practice, how: str, guarded: bool) -> None:
+    actor = somebody(practice, ALICE).actor
+    entry = {"resource": LISA, "request": {"method": "POST", "url": "Patient", "ifNoneExist": HERS}}
+
+    def write() -> Any:
+        repo = fhir.connect(actor, OPEN) if guarded else Store(actor)
+        if how == "create":
+            return repo.create(LISA, if_none_exist=HERS).created
+        if how == "update":
+            return repo.update(LISA, where=HERS).created
+        answer = repo.transaction({"resourceType": "Bundle", "type": "transaction", "entry": [entry]})
+        return answer["entry"][0]["response"]["status"] == "201"
+
+    answers = together([write] * 20)
+    assert errors(answers) == []
+    assert sorted(answers) == [False] * 19 + [True]
+    (one,) = found(practice)
+    assert one["meta"]["versionId"] == "1"
+    invariants.check()
+
+
+def test_a_delete_and_updates_by_one_condition_leave_one_or_none(practice: Practice) -> None:
+    store = Store(somebody(practice, ALICE).actor)
+    store.create(LISA)
+    update = lambda: Store(store.actor).update(LISA, where=HERS)  # noqa: E731
+    delete = lambda: Store(store.actor).delete("Patient", "", where=HERS)  # noqa: E731
+    answers = together([update, delete, update, delete, update, delete])
+    assert errors(answers) == []
+    assert len(found(practice)) <= 1
+    invariants.check()
+
+
+def test_patches_of_different_elements_at_once_all_stay(practice: Practice) -> None:
+    actor = somebody(practice, ALICE).actor
+    values = {"active": True, "gender": "male", "birthDate": "1980-01-01", "deceasedBoolean": False, "language": "en"}
+
+    def patch(name: str) -> Callable[[], Any]:
+        operation = {"op": "add", "path": f"/{name}", "value": values[name]}
+        return lambda: fhir.connect(actor, OPEN).patch("Patient", "homer", [operation])
+
+    assert errors(together([patch(name) for name in values])) == []
+    homer = fhir.system(practice.pk).read("Patient", "homer")
+    assert {name: homer[name] for name in values} == values
+    invariants.check()
+
+
+def test_of_many_patches_for_one_version_one_wins(practice: Practice) -> None:
+    actor = somebody(practice, ALICE).actor
+
+    def patch(number: int) -> Callable[[], Any]:
+        operation = {"op": "add", "path": "/birthDate", "value": f"19{number:02d}-01-01"}
+        return lambda: fhir.connect(actor, OPEN).patch("Patient", "homer", [operation], if_match="1")
+
+    answers = together([patch(number) for number in range(10, 18)])
+    assert len([one for one in errors(answers) if isinstance(one, outcome.Stale)]) == 7
+    assert fhir.system(practice.pk).read("Patient", "homer")["meta"]["versionId"] == "2"
+    invariants.check()

@@ -83,7 +83,7 @@ def test_every_value_of_every_example_finds_it(practice: Practice, system: Store
     asked = 0
     for type, resources in by_type.items():
         every = _all(system, type)
-        for code, value in _questions(resources):
+        for code, value in questions(resources):
             request = parse(type, [(code, value), ("_count", "1000")])
             assert parse(type, encode(request)) == request
             found = {one["id"] for one in system.search(type, [(code, value), ("_count", "1000")]).resources}
@@ -97,7 +97,7 @@ def _all(system: Store, type: str) -> list[Resource]:
     return system.search(type, [("_count", "1000")]).resources
 
 
-def _questions(resources: list[Resource]) -> set[tuple[str, str]]:
+def questions(resources: list[Resource]) -> set[tuple[str, str]]:
     """For each parameter a few values that these resources have."""
     questions = set()
     for resource in resources:
@@ -105,12 +105,12 @@ def _questions(resources: list[Resource]) -> set[tuple[str, str]]:
             if not parameter.supported or parameter.code in ("_id", "_lastUpdated", "status", "payload"):
                 continue
             for row in searchparams.values(resource, parameter)[:RANDOM_QUERIES]:
-                if value := _value(parameter.type, row):
+                if value := value_of(parameter.type, row):
                     questions.add((parameter.code, value))
     return questions
 
 
-def _value(type: str, row: tuple[object, ...]) -> str:
+def value_of(type: str, row: tuple[object, ...]) -> str:
     """A row of an index as the value of a query; empty where there is none."""
     escape = str.maketrans({character: f"\\{character}" for character in "\\,|$"})
     match type:

@@ -1,22 +1,18 @@
-"""The outbox: every change reaches every handler, in order, also when one fails."""
+"""The outbox: every change reaches every handler, in order, also when one fails; a tail hears of each once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from threading import Event as Signal
+from threading import Thread
 
 import pytest
+from django.db import connection, connections, transaction
 
 from inbox import fhir
 from inbox.fhir import outbox, rows
 from inbox.models import Outbox, Practice
+from tests.concurrency.together import PATIENCE
 
 pytestmark = pytest.mark.django_db
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -42,6 +38,16 @@ def seen() -> Iterator[list[str]]:
     outbox.handlers.remove(handler)
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Sets the time, in microseconds."""
+
+    def set(time: int) -> None:
+        monkeypatch.setattr(rows, "now", lambda: time)
+
+    return set
+
+
 def change(practice: Practice, id: str, thread: str = "", at: int = 0, done: bool = False) -> Outbox:
     return Outbox.objects.create(
         practice=practice,
@@ -58,32 +64,33 @@ def change(practice: Practice, id: str, thread: str = "", at: int = 0, done: boo
 def test_rows_are_delivered_in_order_and_once(practice: Practice, seen: list[str]) -> None:
     for id in "abc":
         change(practice, id)
-    assert outbox.work(outbox.Pauses(), limit=2) == 2
+    assert outbox.work(limit=2) == 2
     assert seen == ["a", "b"]
-    assert outbox.work(outbox.Pauses()) == 1
-    assert outbox.work(outbox.Pauses()) == 0
+    assert outbox.work() == 1
+    assert outbox.work() == 0
     assert seen == ["a", "b", "c"]
 
 
-def test_a_failure_waits_and_is_tried_again_later_and_later(practice: Practice, seen: list[str]) -> None:
+def test_a_failure_waits_and_is_tried_again_later_and_later(
+    practice: Practice, seen: list[str], clock: Callable[[int], None]
+) -> None:
     row = change(practice, "bad")
-    clock = Clock()
-    pauses = outbox.Pauses(clock)
     waits = []
-    for _ in range(12):
-        assert outbox.work(pauses) == 0
-        until = pauses.failed[row.pk][1]
-        waits.append(until - clock.now)
-        assert outbox.take(10, without=pauses.waiting()) == []
-        clock.now = until
-    assert waits[:4] == [2, 4, 8, 16]
-    assert waits[-1] == 600
-    row.refresh_from_db()
-    assert (row.done, row.version) == (False, 1)
+    for tries in range(1, 13):
+        now = row.next_at
+        clock(now)
+        assert outbox.work() == 0
+        row.refresh_from_db()
+        assert (row.tries, row.error, row.done, row.version) == (tries, "RuntimeError", False, 1)
+        waits.append((row.next_at - now) / 1_000_000)
+        assert outbox.take(10) == []
+    assert all(0.75 * wait <= got <= wait for got, wait in zip(waits[:4], (2, 4, 8, 16), strict=True))
+    assert 450 <= waits[-1] <= 600
     Outbox.objects.filter(pk=row.pk).update(fhir_id="healed")
-    assert outbox.work(pauses) == 1
+    assert not outbox.waiting()
+    clock(row.next_at)
+    assert outbox.work() == 1
     assert seen == ["healed"]
-    assert not pauses.failed
 
 
 def test_a_failure_holds_back_its_own_thread_and_no_other(practice: Practice, seen: list[str]) -> None:
@@ -91,16 +98,24 @@ def test_a_failure_holds_back_its_own_thread_and_no_other(practice: Practice, se
     change(practice, "later", thread="t1")
     change(practice, "other", thread="t2")
     change(practice, "threadless")
-    pauses = outbox.Pauses(Clock())
-    assert outbox.work(pauses) == 2
-    assert outbox.work(pauses) == 0
+    assert outbox.work() == 2
+    assert outbox.work() == 0
     assert seen == ["other", "threadless"]
+
+
+def test_a_long_thread_behind_a_failure_does_not_fill_every_batch(practice: Practice, seen: list[str]) -> None:
+    change(practice, "bad", thread="t1")
+    for number in range(5):
+        change(practice, f"later {number}", thread="t1")
+    change(practice, "other", thread="t2")
+    assert [outbox.work(limit=2), outbox.work(limit=2), outbox.work(limit=2)] == [0, 1, 0]
+    assert seen == ["other"]
 
 
 def test_a_write_is_there_for_the_worker_when_it_is_committed(practice: Practice, seen: list[str]) -> None:
     fhir.bulk_load(practice, [{"resourceType": "Patient", "id": "homer"}])
     assert outbox.waiting()
-    outbox.work(outbox.Pauses())
+    outbox.work()
     assert seen == ["homer"]
     assert not outbox.waiting()
 
@@ -112,3 +127,52 @@ def test_what_was_done_a_week_ago_is_deleted_and_what_waits_is_kept(practice: Pr
     change(practice, "done today", done=True)
     assert outbox.purge() == 1
     assert set(Outbox.objects.values_list("fhir_id", flat=True)) == {"old and waiting", "done today"}
+
+
+class TestTail:
+    """On both databases, each change committed by itself."""
+
+    pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
+
+    def test_it_tells_of_each_change_once_and_of_none_before(self, practice: Practice) -> None:
+        change(practice, "before")
+        tail = outbox.Tail(limit=2)
+        assert tail.read() == []
+        for id in "abc":
+            change(practice, id)
+        assert [one.id for one in tail.read()] == ["a", "b"]
+        change(practice, "d")
+        told = [one.id for _ in range(3) for one in tail.read()]
+        assert told == ["c", "d"]
+        assert tail.read() == []
+
+    def test_what_is_done_in_the_meantime_is_not_told_again(self, practice: Practice) -> None:
+        tail = outbox.Tail()
+        change(practice, "a")
+        assert [one.id for one in tail.read()] == ["a"]
+        outbox.work()
+        assert tail.read() == []
+
+    def test_a_transaction_that_commits_late_is_not_lost(self, practice: Practice) -> None:
+        if connection.vendor != "postgresql":
+            pytest.skip("SQLite has one writer at a time: no transaction commits after a later one")
+        tail = outbox.Tail()
+        written, go_on = Signal(), Signal()
+
+        def slow() -> None:
+            with transaction.atomic():
+                change(practice, "late")
+                written.set()
+                assert go_on.wait(PATIENCE)
+            connections.close_all()
+
+        thread = Thread(target=slow)
+        thread.start()
+        assert written.wait(PATIENCE)
+        change(practice, "quick")
+        assert [one.id for one in tail.read()] == ["quick"]
+        assert tail.read() == []
+        go_on.set()
+        thread.join(PATIENCE)
+        assert [one.id for one in tail.read()] == ["late"]
+        assert tail.read() == []

@@ -53,10 +53,10 @@ DRIVERS: list[Params] = [[], [("recipient", "Patient/homer")], [("recipient", "P
 @pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("size", [1, 7, 10, 50])
-def test_pages_join_to_the_whole(repo: Repository, fifty: set[str], sort: str, driver: Params, size: int) -> None:
+def test_pages_join_to_the_whole(embedded: Repository, fifty: set[str], sort: str, driver: Params, size: int) -> None:
     params = [*driver, ("_sort", sort)]
-    (whole,) = pages(repo, [*params, ("_count", "100")])
-    found = pages(repo, [*params, ("_count", str(size))])
+    (whole,) = pages(embedded, [*params, ("_count", "100")])
+    found = pages(embedded, [*params, ("_count", str(size))])
     assert [id for page in found for id in page] == whole
     assert set(whole) == fifty
     assert [len(page) for page in found[:-1]] == [size] * (len(found) - 1)
@@ -138,9 +138,9 @@ BROKEN = [
 
 @pytest.mark.parametrize("cursor", BROKEN)
 @pytest.mark.parametrize("sort", ["-_lastUpdated", "_id", "-sent"])
-def test_a_damaged_cursor_is_refused(repo: Repository, fifty: set[str], cursor: str, sort: str) -> None:
+def test_a_damaged_cursor_is_refused(embedded: Repository, fifty: set[str], cursor: str, sort: str) -> None:
     with pytest.raises(outcome.Invalid) as error:
-        repo.search("Communication", [("_sort", sort), ("_cursor", cursor)])
+        embedded.search("Communication", [("_sort", sort), ("_cursor", cursor)])
     assert error.value.expression == ["_cursor"]
 
 

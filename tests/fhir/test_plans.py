@@ -112,6 +112,43 @@ def test_look_ups_use_their_index(world: World) -> None:
             assert not plan.scanned, (name, plan.text)
 
 
+NEWEST = ("_sort", "-_lastUpdated")
+INCLUDES = [("_include", "Communication:recipient"), ("_revinclude", "Communication:part-of")]
+LINKED: list[tuple[str, list[tuple[str, str]]]] = [
+    ("sam", [("part-of:Communication._id", "light-00001"), NEWEST]),
+    ("sam", [("part-of:Communication.subject", "Patient/none"), NEWEST]),
+    ("light", [("part-of:Communication.subject", "Patient/none"), ("_sort", "sent")]),
+    ("sam", [("sender.name", "nobody"), NEWEST]),
+    ("sam", [("subject:Patient.active", "true"), NEWEST]),
+    ("sam", [("_has:Task:focus:owner", "Practitioner/light"), NEWEST]),
+    ("light", [("_has:Task:focus:owner", "Practitioner/light"), NEWEST]),
+    ("sam", [("_has:Communication:part-of:_id:not", "null"), ("part-of:missing", "true"), NEWEST]),
+    ("heavy", [("_has:Communication:part-of:_id:not", "null"), ("part-of:missing", "true"), NEWEST]),
+    ("heavy", [("recipient", "Practitioner/heavy"), ("part-of:Communication.subject", "Patient/none"), NEWEST]),
+    ("sam", [("subject:identifier", "urn:mrn|1"), NEWEST]),
+    ("sam", [("category:text", "nothing"), NEWEST]),
+    ("heavy", [("recipient", "Practitioner/heavy"), ("part-of:missing", "true"), NEWEST, *INCLUDES]),
+]
+
+
+def _found(world: World, who: str, params: list[tuple[str, str]]) -> Callable[[], object]:
+    return lambda: getattr(world, who).search("Communication", [*params, ("_count", "25")])
+
+
+def test_a_link_is_looked_up_from_the_side_where_there_is_less(world: World) -> None:
+    for who, params in LINKED:
+        for plan in plans.of(_found(world, who, params)):
+            assert not plan.scanned, (who, params, plan.text)
+            assert plan.read <= 20 * PAGE, (who, params, plan.read, plan.text)
+
+
+def test_headers_and_messages_of_somebody_come_in_order_without_sorting_all(world: World) -> None:
+    for plan in plans.of(_found(world, "sam", [("recipient", "Practitioner/heavy"), NEWEST])):
+        assert "reference_updated" in plan.indexes, plan.text
+        assert plan.sorted <= (4 * PAGE if connection.vendor == "postgresql" else 0), plan.text
+        assert plan.read <= 20 * PAGE, plan.text
+
+
 def _names(plan: plans.Plan) -> set[str]:
     """Of unique constraints SQLite calls the index by a name of its own."""
     return {*plan.indexes, *(["resource_identity"] if "sqlite_autoindex_inbox_resource_1" in plan.indexes else [])}
@@ -138,6 +175,24 @@ def test_a_list_costs_the_same_however_many_threads_there_are(world: World) -> N
     heavy = plans.steps(lambda: threads.page(world.heavy, ListFilter()))
     light = plans.steps(lambda: threads.page(world.light, ListFilter()))
     assert 0 < heavy < 1.5 * light
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL does not count its steps; its plans are above")
+def test_a_search_by_a_link_costs_what_it_finds(world: World) -> None:
+    bound = 2 * plans.steps(lambda: threads.page(world.heavy, ListFilter()))
+    for who, params in LINKED:
+        _found(world, who, params)()
+        assert 0 < plans.steps(_found(world, who, params)) < bound, (who, params)
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL does not count its steps; its plans are above")
+def test_a_list_of_five_hundred_ids_costs_what_it_finds(world: World) -> None:
+    def found(size: int) -> int:
+        ids = ",".join(f"heavy-{number:05d}" for number in range(size))
+        return plans.steps(_found(world, "heavy", [("_id", ids), ("part-of:missing", "true"), NEWEST]))
+
+    found(60)
+    assert found(500) < 12 * found(60)
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL does not count its steps; its plans are above")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from inbox.fhir import outcome, rows
+from inbox.fhir.guard import Guarded
 from inbox.fhir.repository import Write
 from inbox.fhir.store import Store
 from inbox.fhir.types import Resource
@@ -121,3 +122,15 @@ def test_activity_on_top_of_a_deletion_starts_from_a_whole_body(practice: Practi
     last = system.update(moved[2]).resource
     assert system.vread("Communication", "h", "4") == last
     assert system.history("Communication", "h")[0] == last
+
+
+def test_a_writer_neither_drops_the_last_activity_nor_makes_one_up(practice: Practice, alice: Guarded) -> None:
+    thread = clinic.start(alice, "Patient/homer")
+    store = Store(alice.actor)
+    header = store.read("Communication", thread)
+    assert rows.header_activity(header)
+    without = {name: value for name, value in header.items() if name != "extension"}
+    assert store.update(without).unchanged
+    made_up = store.update(rows.with_activity({**header, "topic": {"text": "Blood"}}, "2099-01-01T00:00:00Z")).resource
+    assert made_up is not None
+    assert rows.header_activity(made_up) == rows.header_activity(header)

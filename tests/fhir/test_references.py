@@ -43,6 +43,21 @@ def test_a_reference_that_leads_nowhere_is_refused_by_its_path(repo: Repository,
     assert "no" in error.value.text
 
 
+def test_the_name_beside_a_reference_is_the_servers_to_say(repo: Repository) -> None:
+    message = post(repo, a_message(recipient=[{"reference": "Patient/homer", "display": "Dr. Evil"}]))
+    assert message["recipient"][0]["display"] == "Homer Simpson"
+    again = put(repo, {**message, "recipient": [{"reference": "Patient/homer", "display": "Dr. Evil"}]})
+    assert again["recipient"] == message["recipient"]
+
+
+def test_a_name_that_a_writer_leaves_out_is_no_change(repo: Repository) -> None:
+    message = post(repo, a_message())
+    written = repo.update({**message, "recipient": [{"reference": "Patient/homer"}]})
+    assert written.resource is not None
+    assert written.resource["recipient"][0]["display"] == "Homer Simpson"
+    assert (written.unchanged, written.resource["meta"]["versionId"]) == (True, message["meta"]["versionId"])
+
+
 def test_a_deleted_target_leads_nowhere(repo: Repository) -> None:
     id = post(repo, PATIENT)["id"]
     repo.delete("Patient", id)
@@ -50,6 +65,7 @@ def test_a_deleted_target_leads_nowhere(repo: Repository) -> None:
         repo.create(a_message(subject={"reference": f"Patient/{id}"}))
 
 
+@pytest.mark.not_on("peer", "its engine deletes what others refer to")
 def test_what_others_refer_to_is_not_deleted(repo: Repository) -> None:
     id = post(repo, PATIENT)["id"]
     message = post(repo, a_message(subject={"reference": f"Patient/{id}"}))

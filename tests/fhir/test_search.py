@@ -145,15 +145,53 @@ def test_how_to_answer_is_read(query: str, expected: dict[str, Any]) -> None:
         ("Observation", "value-quantity=1", "(quantity) is not supported", "value-quantity"),
         ("Observation", "code-value-concept=1", "(composite) is not supported", "code-value-concept"),
         ("Location", "near=1", "(special) is not supported", "near"),
-        ("Communication", "subject.name=x", "not supported by this search", "subject.name"),
-        ("Communication", "subject:Patient.name=x", "not supported by this search", "subject:Patient.name"),
-        ("Communication", "_has:Task:focus:code=x", "not supported by this search", "_has:Task:focus:code"),
-        ("Communication", "_include=Communication:sender", "not supported by this search", "_include"),
-        ("Communication", "_revinclude:iterate=x", "not supported by this search", "_revinclude:iterate"),
-        ("Communication", "_elements=id", "not supported by this search", "_elements"),
-        ("Communication", "_summary=true", "not supported by this search", "_summary"),
+        ("Communication", "_offset=10001", "from 0 to 10000", "_offset"),
+        ("Communication", "subject.nonsense=x", 'Unknown search parameter "nonsense"', "subject.nonsense"),
+        ("Communication", "subject:Patient.nonsense=x", 'parameter "nonsense" for', "subject:Patient.nonsense"),
+        ("Communication", "subject:Device.name=x", "does not refer to Device", "subject:Device.name"),
+        ("Communication", "nonsense.name=x", 'Unknown search parameter "nonsense"', "nonsense.name"),
+        ("Communication", "category.name=x", "no reference", "category.name"),
+        ("Communication", "subject.name:not=x", ':not" is not supported', "subject.name:not"),
+        ("Communication", "subject.birthdate=x", '"x"', "subject.birthdate"),
+        ("Communication", "subject.general-practitioner.name=x", "one step", "subject.general-practitioner.name"),
+        ("Communication", "subject._has:Task:focus:code=x", "one step", "subject._has:Task:focus:code"),
+        ("Communication", "about.name=x", 'Unknown search parameter "about"', "about.name"),
+        ("Task", "focus._id=x", "Say which type", "focus._id"),
+        ("Communication", "_has=x", "is not understood", "_has"),
+        ("Communication", "_has:Task:focus=x", "is not understood", "_has:Task:focus"),
+        ("Communication", "_has:Spaceship:focus:_id=x", "is not understood", "_has:Spaceship:focus:_id"),
+        ("Communication", "_has:Task:code:_id=x", "does not refer to", "_has:Task:code:_id"),
+        ("Communication", "_has:Task:owner:_id=x", "does not refer to", "_has:Task:owner:_id"),
+        ("Communication", "_has:Task:owner:nonsense=x", "does not refer to", "_has:Task:owner:nonsense"),
+        ("Communication", "_has:Task:focus:nonsense=x", "Unknown search parameter", "_has:Task:focus:nonsense"),
+        ("Communication", "_has:Task:focus:owner.name=x", "one step", "_has:Task:focus:owner.name"),
+        (
+            "Communication",
+            "_has:Task:focus:_has:Provenance:target:agent=x",
+            "one step",
+            "_has:Task:focus:_has:Provenance:target:agent",
+        ),
+        ("Communication", "_include=*", '"*"', "_include"),
+        ("Communication", "_include=Communication:*", '"Communication:*"', "_include"),
+        ("Communication", "_include=Communication", '"Communication"', "_include"),
+        ("Communication", "_include=", '""', "_include"),
+        ("Communication", "_include=Communication:status", "no reference parameter", "_include"),
+        ("Communication", "_include=Spaceship:x", "no reference parameter", "_include"),
+        ("Communication", "_include=Communication:sender:Medication", "does not refer to Medication", "_include"),
+        ("Communication", "_include=Task:owner", "does not start from Communication", "_include"),
+        ("Communication", "_include:recurse=Communication:sender", ":recurse", "_include:recurse"),
+        ("Communication", "_revinclude=Task:owner", "does not start from Communication", "_revinclude"),
+        ("Communication", "_revinclude:iterate=x", '"x"', "_revinclude:iterate"),
+        ("Communication", "_elements=nonsense", 'no element "nonsense"', "_elements"),
+        ("Communication", "_elements=", 'no element ""', "_elements"),
+        ("Communication", "_summary=maybe", '"maybe"', "_summary"),
+        ("Communication", "_summary=text&_include=Communication:sender", "can not be combined", "_summary"),
+        ("Communication", "_summary=true&_elements=sent", "not for both", "_elements"),
         ("Communication", "sent:not=2026", ':not" is not supported', "sent:not"),
-        ("Communication", "subject:identifier=1", ':identifier" is not supported', "subject:identifier"),
+        ("Communication", "subject:identifier=", "empty value", "subject:identifier"),
+        ("Communication", "subject:text=1", ':text" is not supported', "subject:text"),
+        ("Communication", "status:text=1", ':text" is not supported', "status:text"),
+        ("Communication", "category:identifier=1", ':identifier" is not supported', "category:identifier"),
         ("Communication", "subject:Practitioner=1", ':Practitioner" is not supported', "subject:Practitioner"),
         ("Communication", "category:exact=1", ':exact" is not supported', "category:exact"),
         ("Communication", "instantiates-uri:not=1", ':not" is not supported', "instantiates-uri:not"),
@@ -194,6 +232,10 @@ def test_how_to_answer_is_read(query: str, expected: dict[str, Any]) -> None:
         ("Communication", "_sort=-password", '"password"', "_sort"),
         ("Communication", "_sort=", '""', "_sort"),
         ("Communication", "_sort=--sent", '"-sent"', "_sort"),
+        ("Communication", "_sort=category:text", '"category:text"', "_sort"),
+        ("Communication", "_sort=payload", '"payload"', "_sort"),
+        ("Communication", "_sort=body;drop", '"body;drop"', "_sort"),
+        ("Communication", "_sort=sent,_id,sent,_id,sent", "4 parameters at most", "_sort"),
     ],
 )
 def test_what_is_not_understood_is_refused_by_name(type: str, query: str, text: str, expression: str) -> None:
@@ -255,20 +297,73 @@ def conditions(draw: st.DrawFn, type: str) -> Condition:
     return parse(type, [(name, ",".join(values))]).conditions[0]
 
 
+LINKS = {
+    "Communication": [
+        "subject.name=a",
+        "subject:Patient.name:exact=a\\,b",
+        "recipient.identifier=urn:x|1,2",
+        "sender:Practitioner.active:not=true",
+        "part-of:Communication.subject=Patient/1,2",
+        "part-of:Communication.subject:identifier=urn:x|1",
+        "part-of:Communication.category:text=a",
+        "subject:Patient.birthdate=ge1980",
+        "_has:Communication:part-of:_id:not=null",
+        "_has:Task:focus:owner:missing=true",
+        "_has:Task:focus:code:text=a b",
+        "_has:Provenance:target:_lastUpdated=gt2026",
+    ],
+    "Task": ["focus:Communication.status:not=completed", "owner.name:contains=x", "_has:Provenance:target:_id=a"],
+}
+INCLUDES = {
+    "Communication": [
+        ("_include", "Communication:sender"),
+        ("_include", "Communication:recipient:Practitioner"),
+        ("_include:iterate", "PractitionerRole:organization"),
+        ("_revinclude", "Communication:part-of"),
+        ("_revinclude:iterate", "Provenance:target"),
+    ],
+    "Task": [("_include", "Task:focus"), ("_revinclude", "Provenance:target:Task")],
+}
+
+
+PARTS: list[dict[str, st.SearchStrategy[str]]] = [
+    {"_summary": st.sampled_from(["true", "data", "count", "false"])},
+    {"_elements": st.sampled_from(["id", "id,meta", "text,extension"])},
+]
+
+
+def variants(type: str) -> list[tuple[str, str]]:
+    """Conditions on other parts of the same elements."""
+    if type == "Communication":
+        return [("subject:identifier", "urn:x|1"), ("category:text", "a\\|b"), ("_tag:text", "é")]
+    return []
+
+
 @st.composite
 def requests(draw: st.DrawFn) -> SearchRequest:
+    """A search that a client could have written, whatever its parameters are."""
     type = draw(st.sampled_from(["Communication", "Task", "Patient", "Observation", "Provenance"]))
-    dates = [one.code for one in searchparams.parameters(type) if one.type == "date"]
-    count = draw(st.none() | st.integers(0, 1000))
-    return SearchRequest(
-        type,
-        tuple(draw(st.lists(conditions(type), max_size=3))),
-        tuple(draw(st.lists(st.tuples(st.sampled_from(["_id", *dates]), st.booleans()), max_size=2))),
-        count,
-        draw(st.just("") | TEXT),
-        draw(st.booleans()),
-        count == 0 or draw(st.booleans()),
+    sortable = [one.code for one in searchparams.parameters(type) if one.type in ("date", "string", "token", "uri")]
+    sortable = [one for one in sortable if one not in ("payload", "_content", "_text", "_query", "_filter")]
+    params = encode(SearchRequest(type, tuple(draw(st.lists(conditions(type), max_size=3)))))
+    links = st.sampled_from(LINKS.get(type, ["_has:Provenance:target:agent=Practitioner/1"]))
+    params += [(name, value) for name, _, value in (one.partition("=") for one in draw(st.lists(links, max_size=2)))]
+    params += draw(
+        st.lists(st.sampled_from([*INCLUDES.get(type, []), ("_revinclude", "Provenance:target")]), max_size=3)
     )
+    params += draw(st.lists(st.sampled_from(variants(type)), max_size=1)) if variants(type) else []
+    for name, values in {
+        "_sort": st.lists(st.tuples(st.sampled_from(["", "-"]), st.sampled_from(sortable)), min_size=1, max_size=3).map(
+            lambda keys: ",".join("".join(key) for key in keys)
+        ),
+        "_count": st.integers(0, 1000).map(str),
+        "_cursor": TEXT,
+        "_total": st.sampled_from(["accurate", "none", "estimate"]),
+        **draw(st.sampled_from(PARTS)),
+    }.items():
+        if draw(st.booleans()):
+            params.append((name, draw(values)))
+    return parse(type, draw(st.permutations(params)))
 
 
 @given(requests())

@@ -240,7 +240,47 @@ def test_a_message_is_found_by_all_that_the_inbox_filters_by() -> None:
         ("Communication.identifier", "https://twilio.com", "CH123"),
     ]
     noon = at(2026, 11, 21, 12)
-    assert (found.strings, found.dates) == ([], [("Communication.sent", noon, noon + 1_000_000)])
+    assert found.strings == [("Communication.category:text", "local", "local")]
+    assert found.dates == [("Communication.sent", noon, noon + 1_000_000)]
+
+
+def test_the_words_of_codes_and_what_references_name_by_identifier_are_found() -> None:
+    mrn = {"type": {"text": "Chart no."}, "system": "urn:mrn", "value": "7"}
+    header = {
+        "resourceType": "Communication",
+        "subject": {"type": "Patient", "identifier": mrn},
+        "sender": {"reference": "Patient/1", "identifier": {"value": "8"}},
+        "identifier": [mrn],
+        "category": [{"text": "Lab", "coding": [{"code": "a", "display": "Labör"}, {"display": ["odd"]}]}],
+        "meta": {"tag": [{"code": "x", "display": "VIP"}]},
+    }
+    found = searchparams.extract(header)
+    assert sorted(row for row in found.tokens if ":identifier" in row[0]) == [
+        ("Communication.patient:identifier", "urn:mrn", "7"),
+        ("Communication.sender:identifier", "", "8"),
+        ("Communication.subject:identifier", "urn:mrn", "7"),
+    ]
+    assert sorted(found.strings) == [
+        ("Communication._tag:text", "vip", "VIP"),
+        ("Communication.category:text", "lab", "Lab"),
+        ("Communication.category:text", "labor", "Labör"),
+        ("Communication.identifier:text", "chart no.", "Chart no."),
+    ]
+
+
+def test_an_ordinary_message_has_no_rows_for_words_and_identifiers_of_references() -> None:
+    message = {
+        "resourceType": "Communication",
+        "status": "in-progress",
+        "partOf": [{"reference": "Communication/t1"}],
+        "sender": {"reference": "Practitioner/alice", "display": "Alice"},
+        "recipient": [{"reference": "Patient/homer", "display": "Homer"}],
+        "identifier": [{"system": "urn:client", "value": "1"}],
+        "payload": [{"contentString": "Hello"}],
+    }
+    found = searchparams.extract(message)
+    assert found.strings == []
+    assert [row[0] for row in found.tokens] == ["Communication.identifier"]
 
 
 def test_a_task_is_found_by_owner_code_and_priority_but_its_status_is_a_column() -> None:
@@ -362,10 +402,14 @@ def test_values_are_those_of_extract_and_without_the_elements_nothing_is_found()
         resource = json.loads(path.read_text())
         found = searchparams.extract(resource)
         everything = {*found.references, *found.tokens, *found.strings, *found.dates}
+        every = [one for one in searchparams.parameters(resource["resourceType"]) if one.supported]
+        every += [
+            found for one in every for name in ("identifier", "text") if (found := searchparams.variant(one, name))
+        ]
         keyed = {
             (one.key, *row)
-            for one in searchparams.parameters(resource["resourceType"])
-            if one.supported and one.code not in searchparams.NOT_INDEXED
+            for one in every
+            if one.code not in searchparams.NOT_INDEXED
             for row in searchparams.values(resource, one)
         }
         assert keyed == everything

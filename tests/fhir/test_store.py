@@ -42,13 +42,21 @@ def test_a_created_resource_is_read_as_it_was_written_but_for_meta(repo: Reposit
     written = post(repo, PATIENT)
     assert repo.read("Patient", written["id"]) == written
     assert without_stamp(written) == {**PATIENT, "id": written["id"]}
-    assert written["meta"]["versionId"] == "1"
+
+
+@pytest.mark.store_only("a remote server names its versions as it likes")
+def test_versions_are_counted_from_one(repo: Repository) -> None:
+    first = post(repo, PATIENT)
+    second = put(repo, {**first, "active": True})
+    third = put(repo, {**second, "active": False})
+    assert [one["meta"]["versionId"] for one in (first, second, third)] == ["1", "2", "3"]
 
 
 def test_the_server_chooses_the_id_of_a_create(repo: Repository) -> None:
     assert post(repo, {**PATIENT, "id": "mine"})["id"] != "mine"
 
 
+@pytest.mark.not_on("peer", "its engine reads decimals as JavaScript numbers, which lose digits")
 def test_decimals_keep_their_last_digits(repo: Repository) -> None:
     observation = {
         "resourceType": "Observation",
@@ -67,7 +75,7 @@ def test_meta_of_the_writer_is_kept_and_the_stamp_is_not(repo: Repository) -> No
     meta = {"versionId": "99", "lastUpdated": "2001-01-01T00:00:00Z", "tag": [{"system": "urn:x", "code": "y"}]}
     found = repo.read("Patient", post(repo, {**PATIENT, "meta": meta})["id"])
     assert found["meta"]["tag"] == meta["tag"]
-    assert found["meta"]["versionId"] == "1"
+    assert found["meta"]["versionId"] != "99"
     assert found["meta"]["lastUpdated"] > "2020"
 
 
@@ -77,9 +85,8 @@ def test_an_update_may_bring_its_own_new_id(practice: Practice) -> None:
     assert store.read("Patient", "ned")["meta"]["versionId"] == "1"
 
 
-def test_behind_the_guard_an_unknown_id_looks_like_a_hidden_one(practice: Practice) -> None:
-    with pytest.raises(outcome.NotFound):
-        back_end("guarded", practice).update({**PATIENT, "id": "ned"})
+def test_behind_the_guard_who_reads_the_whole_type_may_choose_an_id(practice: Practice) -> None:
+    assert back_end("guarded", practice).update({**PATIENT, "id": "ned"}).created
 
 
 @pytest.mark.parametrize(
@@ -132,8 +139,8 @@ def test_every_change_is_a_version_and_all_can_be_read(repo: Repository) -> None
     second = put(repo, {**first, "active": True})
     third = put(repo, {**second, "active": False})
     assert repo.history("Patient", first["id"]) == [third, second, first]
-    assert repo.vread("Patient", first["id"], "2") == second
-    assert [one["meta"]["versionId"] for one in (first, second, third)] == ["1", "2", "3"]
+    assert repo.vread("Patient", first["id"], second["meta"]["versionId"]) == second
+    assert len({one["meta"]["versionId"] for one in (first, second, third)}) == 3
 
 
 @pytest.mark.parametrize("version", ["0", "2", "x", "1.0", "99999999999999999999", "-1", ""])
@@ -143,6 +150,7 @@ def test_a_version_that_never_was_is_not_found(repo: Repository, version: str) -
         repo.vread("Patient", id, version)
 
 
+@pytest.mark.store_only("only the embedded store keeps the time itself")
 def test_last_updated_only_grows(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     resource = post(repo, PATIENT)
     stamps = [resource["meta"]["lastUpdated"]]
@@ -165,9 +173,10 @@ def test_an_update_that_changes_nothing_makes_no_version(repo: Repository) -> No
 
 def test_an_update_names_the_version_it_was_made_from(repo: Repository) -> None:
     first = post(repo, PATIENT)
-    second = put(repo, {**first, "active": True}, if_match="1")
+    seen = first["meta"]["versionId"]
+    second = put(repo, {**first, "active": True}, if_match=seen)
     with pytest.raises(outcome.Stale):
-        repo.update({**first, "active": False}, if_match="1")
+        repo.update({**first, "active": False}, if_match=seen)
     assert repo.read("Patient", first["id"]) == second
 
 
@@ -181,6 +190,10 @@ def test_a_version_of_what_is_not_there_is_stale_or_not_found(repo: Repository) 
 # Deleting
 
 
+FORGETS = "its engine forgets what was deleted, so it can not be told whether the reader could see it"
+
+
+@pytest.mark.not_on("guarded peer", FORGETS)
 def test_a_deleted_resource_is_gone_and_keeps_its_history(repo: Repository) -> None:
     first = post(repo, PATIENT)
     repo.delete("Patient", first["id"])
@@ -203,12 +216,13 @@ def test_a_deleted_version_is_gone_and_earlier_ones_are_not(practice: Practice) 
 
 def test_a_deletion_names_the_version_it_saw(repo: Repository) -> None:
     first = post(repo, PATIENT)
-    put(repo, {**first, "active": True})
+    second = put(repo, {**first, "active": True})
     with pytest.raises(outcome.Stale):
-        repo.delete("Patient", first["id"], if_match="1")
-    repo.delete("Patient", first["id"], if_match="2")
+        repo.delete("Patient", first["id"], if_match=first["meta"]["versionId"])
+    repo.delete("Patient", first["id"], if_match=second["meta"]["versionId"])
 
 
+@pytest.mark.not_on("guarded peer", FORGETS)
 def test_deleting_twice_says_so(repo: Repository) -> None:
     id = post(repo, PATIENT)["id"]
     repo.delete("Patient", id)

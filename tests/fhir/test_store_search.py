@@ -10,6 +10,7 @@ from inbox.fhir.search import matches, parse
 from inbox.fhir.store import Store
 from inbox.fhir.types import Resource
 from inbox.models import Practice
+from tests.fhir.conftest import is_remote
 
 pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.postgres]
 
@@ -151,6 +152,15 @@ CASES = [
 ]
 
 
+ELSEWHERE = {
+    "name=nunez": "accents count",
+    "name=NUN": "accents count",
+    "name:contains=maria": "accents count",
+    "phone=+15550100100": "numbers are compared as they are written",
+}
+"""Cases in which Medplum's engine finds less, and why: what a server does not give can not be found."""
+
+
 @pytest.fixture
 def stored(practice: Practice, system: Store) -> list[Resource]:
     """The resources of the cases, as they are stored."""
@@ -164,6 +174,8 @@ def test_every_search_finds_exactly_what_it_should(repo: Repository, stored: lis
     known = {one["id"] for one in stored}
     wrong = []
     for type, query, wanted in CASES:
+        if is_remote(repo) and query in ELSEWHERE:
+            continue
         params = _params(query)
         found = {one["id"] for one in repo.search(type, params).resources} & known
         if found != set(wanted.split()) & known:
@@ -218,8 +230,9 @@ def test_newest_gives_the_first_of_each(repo: Repository, stored: list[Resource]
     [
         [("nonsense", "1")],
         [("birthdate", "yesterday")],
-        [("_sort", "name")],
-        [("_sort", "_id,birthdate")],
+        [("_sort", "general-practitioner")],
+        [("_sort", "_id,birthdate,name,family,given")],
+        [("_sort", "body; DROP TABLE inbox_resource")],
         [("_count", "-1")],
         [("_count", "1001")],
         [("identifier", "")],

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
@@ -37,6 +38,8 @@ class Command(BaseCommand):
             raise CommandError(
                 f"There is no practice “{options['practice']}”. Make it first: manage.py create_practice ID NAME"
             )
+        if options["dry_run"] and settings.FHIR_BASE_URL:
+            raise CommandError("--dry-run needs the embedded store: what a remote server has taken is not taken back.")
         try:
             located = [one for path in options["files"] for one in files.read(path)]
         except files.FileError as error:

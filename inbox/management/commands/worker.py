@@ -1,4 +1,4 @@
-"""`manage.py worker`: the background process. It delivers the outbox and tidies up until it is told to stop."""
+"""`manage.py worker`: the background process. It delivers the outbox, sends, tidies up, until it is told to stop."""
 
 import logging
 import signal
@@ -10,13 +10,18 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import InterfaceError, OperationalError, close_old_connections
 
-from inbox.fhir import outbox
+from inbox.fhir import filing, outbox
+from inbox.services.elsewhere import Lookout
+from inbox.subscriptions import deliveries, following
+from inbox.subscriptions.dispatch import Dispatcher
 
 log = logging.getLogger(__name__)
 
 IDLE = 0.5
 BROKEN = 5.0
 HOUR = 3600.0
+GRACE = 5.0
+"""Seconds that requests on their way have to end when the worker is told to stop."""
 
 
 class Command(BaseCommand):
@@ -27,9 +32,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["once"]:
-            pauses = outbox.Pauses()
-            while outbox.work(pauses):
+            Lookout().work(now=True)
+            while outbox.work():
                 pass
+            Dispatcher().drain()
             tidy()
             return
         stop = threading.Event()
@@ -41,23 +47,31 @@ class Command(BaseCommand):
 
 
 def run(stop: threading.Event) -> None:
-    """Deliver rows as they come and tidy up every hour; a database that is away is waited for."""
-    pauses, tidied = outbox.Pauses(), 0.0
+    """Deliver rows as they come, look at a remote server, tidy up every hour; a database that is away is waited for."""
+    tidied, dispatcher, lookout = 0.0, Dispatcher(), Lookout()
     while not stop.is_set():
         try:
             close_old_connections()
             if not tidied or time.monotonic() - tidied > HOUR:
                 tidy()
                 tidied = time.monotonic()
-            pause = 0.0 if outbox.work(pauses) else IDLE
+            pause = 0.0 if lookout.work() + outbox.work() else IDLE
+            dispatcher.start()
         except (OperationalError, InterfaceError):
             log.exception("the database can not be reached; again in %.0f s", BROKEN)
             pause = BROKEN
         stop.wait(pause)
+    dispatcher.stop(GRACE)
 
 
 def tidy() -> None:
-    """Delete delivered outbox rows of last week and sessions that are over."""
+    """Delete what was delivered last week, sessions that are over, and files that nothing carries.
+
+    Subscriptions whose time has come are turned off.
+    """
     gone = outbox.purge()
+    deliveries.tidy()
+    following.tidy()
+    filing.tidy()
     call_command("clearsessions", verbosity=0)
     log.info("tidied up: %s outbox rows deleted", gone)
