@@ -7,6 +7,7 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from inbox.fhir import members
 
+        from .acting import reconnect
         from .models import policies_of
 
-        members.register(policies_of)
+        members.register(policies_of, reconnect)

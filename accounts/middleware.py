@@ -3,12 +3,10 @@
 Everything is closed but the few addresses listed here, so that a page which forgets to ask is closed as well.
 """
 
-import json
 import logging
+import re
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import urlencode, urlsplit
-from uuid import uuid4
 
 from django.conf import settings
 from django.contrib import messages
@@ -20,16 +18,18 @@ from django.urls import Resolver404, resolve, reverse
 from django.utils.translation import gettext_lazy as _
 from django_htmx.middleware import HtmxDetails
 
-from inbox.fhir import connect
-from inbox.fhir.outcome import FHIRError
-from inbox.fhir.repository import Repository
+from inbox.fhir.guard import Guarded
 from inbox.fhir.types import Actor
 
+from .acting import Broken, act, active_memberships
 from .models import Membership, User
+from .throttling import tell
 
 logger = logging.getLogger(__name__)
 
 OPEN_PATHS = ("/healthz", "/readyz")
+MACHINES = re.compile(r"/(fhir(/|$)|auth/me$|oauth2/(token|revoke|userinfo|logout)$|\.well-known/|ws/)")
+"""Addresses where a session means nothing: each view there asks for a bearer's token, or is for everybody."""
 SIGNED_OUT = {
     "account_login",
     "account_reset_password",
@@ -45,21 +45,13 @@ RETRY_AFTER = 300
 BROKEN = _("Your access is not set up correctly. Please tell your administrator.")
 
 
-UNUSABLE = (FHIRError, ValueError, TypeError, AttributeError, KeyError)
-"""What a policy of the wrong shape raises while it is compiled."""
-
-
-class Broken(Exception):
-    """The policy of a membership can not be used."""
-
-
 class Request(HttpRequest):
     """What earlier middleware and this one add."""
 
     htmx: HtmxDetails
     membership: Membership
     actor: Actor
-    repo: Repository
+    repo: Guarded
 
 
 class MembershipMiddleware:
@@ -69,8 +61,11 @@ class MembershipMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: Request) -> HttpResponseBase:
-        if request.path_info in OPEN_PATHS or request.path_info.startswith(settings.STATIC_URL):
-            return self.get_response(request)
+        path = request.path_info
+        if path in OPEN_PATHS or path.startswith(settings.STATIC_URL) or MACHINES.match(path):
+            answer = self.get_response(request)
+            tell(request, answer)
+            return answer
         had_session = SESSION_KEY in request.session
         answer = refusal(request) or self.get_response(request)
         if had_session and not request.user.is_authenticated:
@@ -105,47 +100,12 @@ def url_name(request: HttpRequest) -> str:
         return ""
 
 
-def active_memberships(user: User) -> list[Membership]:
-    """All active memberships, oldest first, in one query."""
-    found = Membership.objects.filter(user=user, active=True)
-    return list(found.select_related("policy", "practice").order_by("id"))
-
-
 def admit(request: Request, memberships: list[Membership]) -> None:
-    """Let the request act as the chosen membership, else as the oldest; raises Broken.
-
-    The policy is compiled here and not at its first use: one that can not be enforced opens no page at all.
-    """
+    """Let the request act as the chosen membership, else as the oldest; raises Broken."""
     wanted = request.session.get("membership")
     chosen = next((each for each in memberships if each.pk == wanted), memberships[0])
-    actor = Actor(
-        practice=chosen.practice_id,
-        profile=chosen.profile,
-        profiles=tuple(each.profile for each in memberships if each.practice_id == chosen.practice_id),
-        display=chosen.display,
-        request_id=uuid4().hex,
-    )
-    try:
-        repo = connect(actor, policy_of(chosen))
-    except UNUSABLE as error:
-        raise Broken(error) from error
-    request.membership, request.actor, request.repo = chosen, actor, repo
-
-
-def policy_of(membership: Membership) -> dict[str, Any] | None:
-    """The AccessPolicy as FHIR JSON, None where there is none; raises Broken."""
-    row = membership.policy
-    if row is None:
-        return None
-    try:
-        policy = json.loads(row.body)
-    except (ValueError, RecursionError) as error:
-        raise Broken("it is not JSON") from error
-    if row.practice_id != membership.practice_id:
-        raise Broken("it belongs to another practice")
-    if not isinstance(policy, dict) or not isinstance(policy.get("resource", []), list):
-        raise Broken("it is not an AccessPolicy")
-    return policy
+    request.repo = act(chosen, memberships)
+    request.membership, request.actor = chosen, request.repo.actor
 
 
 def broken(request: Request) -> HttpResponse:

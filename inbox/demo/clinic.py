@@ -37,5 +37,11 @@ def logins() -> list[dict[str, Any]]:
     return found
 
 
+def machines() -> list[dict[str, Any]]:
+    """Which machines can log in: client id, name, practice, profile, policy."""
+    found: list[dict[str, Any]] = json.loads((FOLDER / "machines.json").read_text(encoding="utf-8"))
+    return found
+
+
 def _time(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

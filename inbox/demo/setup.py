@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,11 @@ def secret(path: Path, make: Callable[[], str]) -> str:
 def new_password() -> str:
     """A password that is easy to type: no letters that look alike."""
     return "-".join("".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(3))
+
+
+def new_secret() -> str:
+    """A secret for a machine: nobody types it."""
+    return secrets.token_urlsafe(32)
 
 
 def new_key() -> str:
@@ -93,6 +99,24 @@ def sign_in_with(password: str) -> None:
         user.password = encoded
         user.save(update_fields=["password"])
         _memberships(Membership, user, login)
+
+
+def log_in_with(machines: dict[str, str]) -> None:
+    """Make the machine clients, or give those that there are these secrets; their profiles take part in nothing."""
+    Client = apps.get_model("allauth_idp_oidc", "Client")
+    for one in clinic.machines():
+        secret, client = machines[one["id"]], Client._default_manager.filter(pk=one["id"]).first()
+        if client is not None:
+            if not client.check_secret(secret):
+                client.secret = make_password(secret, hasher="sha256_random")
+                client.save(update_fields=["secret"])
+            continue
+        practice = Practice.objects.get(fhir_id=one["practice"])
+        type, _, id = one["profile"].partition("/")
+        if not fhir.profile_exists(practice, one["profile"]):
+            fhir.system(practice.pk).update({"resourceType": type, "id": id, "active": True, "name": [one["person"]]})
+        named = {name: one[name] for name in ("name", "practice", "profile", "policy")}
+        call_command("create_client", one["id"], **named, secret=secret, stdout=StringIO(), stderr=StringIO())
 
 
 def _memberships(Membership: Any, user: Any, login: dict[str, Any]) -> None:

@@ -11,6 +11,8 @@ from django.test import Client
 
 from accounts.adapter import postman
 from accounts.models import Membership, User
+from inbox.fhir import create_practice, system
+from inbox.fhir.repository import Write
 from inbox.models import AccessPolicy, Practice
 
 PASSWORD = "a long and secret phrase"
@@ -20,7 +22,7 @@ PASSWORD = "a long and secret phrase"
 def account_pages(settings: Any, db: None) -> None:
     """The real settings, but for addresses of our own and a hash that does not take its time."""
     settings.ROOT_URLCONF = "tests.accounts.urls"
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", settings.PASSWORD_HASHERS[1]]
 
 
 @pytest.fixture
@@ -37,6 +39,18 @@ def a_policy(practice: Practice, fhir_id: str = "clinician") -> AccessPolicy:
     entry = {"resourceType": "Communication", "criteria": "Communication?recipient=%profile"}
     body = {"resourceType": "AccessPolicy", "id": fhir_id, "resource": [entry]}
     return AccessPolicy.objects.create(practice=practice, fhir_id=fhir_id, body=json.dumps(body))
+
+
+def a_resource(practice: Practice, type: str, id: str = "alice") -> None:
+    system(practice.pk).apply([Write("PUT", type, id, {"resourceType": type, "id": id})])
+
+
+@pytest.fixture
+def installed() -> Practice:
+    """A practice with one practitioner, alice, and nobody who can sign in."""
+    practice = create_practice("springfield", "Springfield Clinic")
+    a_resource(practice, "Practitioner")
+    return practice
 
 
 @pytest.fixture

@@ -8,11 +8,9 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from accounts.models import Membership, User
-from inbox.fhir import system
-from inbox.fhir.repository import Write
 from inbox.models import AccessPolicy, Practice, Resource
 
-from .conftest import PASSWORD, is_signed_in
+from .conftest import PASSWORD, a_resource, is_signed_in
 
 
 def run(*arguments: str, stdin: str = "") -> str:
@@ -44,19 +42,6 @@ def test_create_practice_says_what_is_wrong_and_makes_nothing(
     with pytest.raises(CommandError, match=why):
         run("create_practice", id, name)
     assert list(Practice.objects.all()) == [springfield]
-
-
-def a_resource(practice: Practice, type: str) -> None:
-    system(practice.pk).apply([Write("PUT", type, "alice", {"resourceType": type, "id": "alice"})])
-
-
-@pytest.fixture
-def installed() -> Practice:
-    """A practice with one practitioner and nobody who can sign in."""
-    run("create_practice", "springfield", "Springfield Clinic")
-    practice = Practice.objects.get()
-    a_resource(practice, "Practitioner")
-    return practice
 
 
 def member(email: str = "Alice@Clinic.Example", *more: str, **changed: str) -> str:
@@ -126,8 +111,10 @@ def test_create_member_says_what_is_wrong_and_makes_nothing(
 def test_create_member_refuses_a_profile_or_policy_of_another_practice(installed: Practice) -> None:
     run("create_practice", "shelbyville", "Shelbyville Clinic")
     AccessPolicy.objects.filter(practice=installed).delete()
-    with pytest.raises(CommandError, match="There is none yet"):
-        member()
+    elsewhere = AccessPolicy.objects.get(practice__fhir_id="shelbyville", fhir_id="supervisor")
+    AccessPolicy.objects.filter(pk=elsewhere.pk).update(fhir_id="nurse")
+    with pytest.raises(CommandError, match="no access policy “nurse”"):
+        member(policy="nurse")
     with pytest.raises(CommandError, match="has no Practitioner/alice"):
         member(practice="shelbyville")
     assert not User.objects.exists()
@@ -160,3 +147,9 @@ def test_create_member_names_a_variable_that_is_not_set(installed: Practice) -> 
     with pytest.raises(CommandError, match="NO_SUCH_VARIABLE is not set"):
         member("alice@clinic.example", "--password-env=NO_SUCH_VARIABLE")
     assert not User.objects.exists()
+
+
+def test_a_policy_that_is_shipped_later_joins_a_practice_when_it_is_asked_for(installed: Practice) -> None:
+    AccessPolicy.objects.filter(practice=installed).delete()
+    member()
+    assert [one.fhir_id for one in AccessPolicy.objects.filter(practice=installed)] == ["clinician"]

@@ -23,25 +23,31 @@ OPEN = {
     "set_language",
     "healthz",
     "readyz",
+    "idp:oidc:configuration",
+    "idp:oidc:jwks",
 }
+MACHINES = {"idp:oidc:token": 405, "idp:oidc:revoke": 405, "idp:oidc:userinfo": 401, "idp:oidc:end": 401, "me": 401}
+"""Addresses where a session means nothing, and what they answer to a GET without a token."""
 
 
-def patterns(resolver: URLResolver) -> Iterator[URLPattern]:
+def patterns(resolver: URLResolver, namespace: str = "") -> Iterator[tuple[str, URLPattern]]:
+    """Every pattern with the namespaces before its name; those of the FHIR API are tested with a token, not here."""
     for each in resolver.url_patterns:
-        if isinstance(each, URLResolver):
-            yield from patterns(each)
-        else:
-            yield each
+        if not isinstance(each, URLResolver):
+            yield namespace, each
+        elif getattr(each.urlconf_name, "__name__", "") != "inbox.api.urls":
+            yield from patterns(each, f"{namespace}{each.namespace}:" if each.namespace else namespace)
 
 
 def pages(urlconf: str) -> dict[str, str]:
     """Name and address of every page, with 1 for whatever is variable in it."""
     found = {}
-    for each in patterns(get_resolver(urlconf)):
+    for namespace, each in patterns(get_resolver(urlconf)):
         assert each.name, f"{each} has no name, so nobody can list it as open or closed"
         regex = getattr(each.pattern, "regex", None)
         variable = set(each.pattern.converters) | set(regex.groupindex if regex else ())
-        found[each.name] = reverse(each.name, urlconf, kwargs=dict.fromkeys(variable, "1"))
+        name = namespace + each.name
+        found[name] = reverse(name, urlconf, kwargs=dict.fromkeys(variable, "1"))
     return found
 
 
@@ -50,8 +56,8 @@ def test_ac01_without_a_session_every_page_but_the_listed_leads_to_the_login(
     client: Client, settings: Any, method: str
 ) -> None:
     settings.ROOT_URLCONF = "inbox.urls"
-    closed = {name: path for name, path in pages("inbox.urls").items() if name not in OPEN}
-    assert {"threads", "thread", "account_logout", "account_change_password"} <= closed.keys()
+    closed = {name: path for name, path in pages("inbox.urls").items() if name not in OPEN | MACHINES.keys()}
+    assert {"threads", "thread", "account_logout", "account_change_password", "clients"} <= closed.keys()
     for name, path in closed.items():
         answer = getattr(client, method)(path)
         assert (name, answer.status_code) == (name, 302)
@@ -68,6 +74,13 @@ def test_ac01_the_listed_pages_are_open(client: Client, settings: Any) -> None:
     assert listed.keys() == OPEN
     assert client.get(listed.pop("set_language"))["Location"] == "/"  # not a page: it goes back to one
     assert {client.get(path).status_code for path in listed.values()} == {200}
+
+
+def test_ac01_a_session_opens_nothing_where_machines_ask(signed_in: Client, settings: Any) -> None:
+    settings.ROOT_URLCONF = "inbox.urls"
+    listed = {name: path for name, path in pages("inbox.urls").items() if name in MACHINES}
+    assert {name: signed_in.get(path).status_code for name, path in listed.items()} == MACHINES
+    assert signed_in.get("/fhir/R4/Patient/1").status_code == 401
 
 
 @pytest.mark.parametrize(

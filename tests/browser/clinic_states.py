@@ -4,10 +4,19 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from .conftest import ALICE, BOB, SignIn
+from .conftest import ALICE, BOB, HOMER, SAM, SignIn
 from .conversations import ALICE as ALICE_SMITH
 from .conversations import KEN, add, begin, box, close, send_button, write
-from .states import state
+from .states import at, state
+
+FHIR = "/record/Communication/homer-simpson-lab-tests/"
+at("alice: a thread as FHIR", ALICE, FHIR)
+at("alice: messages of a thread as FHIR", ALICE, "/record/Communication/?part-of=Communication/homer-simpson-lab-tests")
+at("alice: tasks as FHIR", ALICE, "/record/Task/?focus=Communication/homer-simpson-lab-tests")
+at("alice: no tasks as FHIR", ALICE, "/record/Task/?focus=Communication/nowhere")
+at("sam: a patient as FHIR", SAM, "/record/Patient/homer-simpson/")
+at("homer: a thread as FHIR", HOMER, FHIR)
+at("alice: nothing as FHIR", ALICE, "/record/Communication/nowhere/", status=404)
 
 
 @state
@@ -173,4 +182,33 @@ def alice_form_is_too_old(sign_in: SignIn, visit: SignIn) -> Page:
     alice.locator("form[data-keep] [name=csrfmiddlewaretoken]").evaluate("(field) => { field.value = 'x'.repeat(64) }")
     alice.get_by_role("button", name=re.compile("^Send")).click()
     expect(alice.get_by_role("heading", name="This form is too old")).to_be_visible()
+    return alice
+
+
+@state
+def alice_two_versions_as_fhir(sign_in: SignIn, visit: SignIn) -> Page:
+    alice = sign_in(ALICE)
+    thread = begin(alice, "Two versions")
+    add(alice, thread, KEN)
+    close(alice, thread)
+    alice.goto(f"/record/Communication/{thread.id}/?with=1")
+    expect(alice.locator("ins").first).to_be_visible()
+    return alice
+
+
+@state
+def alice_a_long_message_as_fhir(sign_in: SignIn, visit: SignIn) -> Page:
+    alice = sign_in(ALICE)
+    thread = begin(alice, "Long as FHIR", "long " * 2_000)
+    alice.goto(f"/record/Communication/?part-of=Communication/{thread.id}")
+    alice.locator(".record__rows a").first.click()
+    expect(alice.get_by_role("link", name="Show all", exact=True)).to_be_visible()
+    return alice
+
+
+@state
+def alice_way_to_a_message_as_fhir(sign_in: SignIn, visit: SignIn) -> Page:
+    alice = sign_in(ALICE)
+    alice.goto("/threads/homer-simpson-lab-tests/")
+    alice.locator(".message__record").last.focus()
     return alice

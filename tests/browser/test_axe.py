@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT, AxeResults  # type: ignore[import-untyped]
 from playwright.sync_api import Page
 
-from . import clinic_states, portal_states  # noqa: F401, they enter their states in the list
+from . import admin_states, clinic_states, portal_states  # noqa: F401, they enter their states in the list
 from .conftest import DESKTOP, PHONE, ROOT, Server, SignIn
 from .layout import sideways
 from .states import STATES, State, without_a_practice

@@ -1,5 +1,6 @@
 """`manage.py demo`: a clinic that starts, stops, comes back, and never touches a real installation."""
 
+import json
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.apps import apps
@@ -68,14 +70,24 @@ def demo(data: Path, port: int, **environment: str) -> Iterator[subprocess.Popen
 
 
 def greeting(process: subprocess.Popen[str]) -> str:
-    """What is printed up to the line with the password."""
+    """What is printed, up to its last line."""
     assert process.stdout
     lines: list[str] = []
-    while not lines or not lines[-1].startswith("Password: "):
+    while not lines or not lines[-1].startswith("Stop with"):
         line = process.stdout.readline()
         assert line, process.communicate()
         lines.append(line)
     return "".join(lines)
+
+
+def logged_in(port: int, said: str, client: str) -> str:
+    """The profile as which one of the machines logs in with the secret that is printed."""
+    found = re.search(rf"^{client}: (\S+)$", said, re.MULTILINE)
+    assert found
+    form = {"grant_type": "client_credentials", "client_id": client, "client_secret": found[1]}
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/oauth2/token", urlencode(form).encode()) as answer:
+        profile: str = json.load(answer)["profile"]["reference"]
+        return profile
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
@@ -100,6 +112,8 @@ def test_the_demo_starts_stops_and_comes_back_as_it_was(tmp_path: Path) -> None:
         assert all(login["email"] in said for login in clinic.logins())
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/accounts/login/") as answer:
             assert answer.status == 200
+        assert logged_in(port, said, "demo-client") == "Practitioner/demo-client"
+        assert logged_in(port, said, "demo-limited") == "Practitioner/demo-limited"
         process.send_signal(signal.SIGINT)
         assert ended(process)[0] == 0
     assert stat.S_IMODE(data.stat().st_mode) == 0o700
@@ -167,6 +181,22 @@ def test_the_clinic_is_loaded_once_with_logins_that_work(monkeypatch: pytest.Mon
     assert Membership._default_manager.get(user__email="charlie@clinic.example").practice.fhir_id == "shelbyville"
     assert authenticate(email="sam@clinic.example", password="the password")
     assert setup.loaded()
+    assert setup.foreign() == ""
+
+
+@pytest.mark.django_db
+def test_machines_are_made_once_and_take_the_secret_that_is_kept() -> None:
+    setup.load("the password")
+    Client = apps.get_model("allauth_idp_oidc", "Client")
+    Membership = apps.get_model("accounts", "Membership")
+    for secret in ("s" * 43, "s" * 43, "t" * 43):
+        setup.log_in_with({"demo-client": secret, "demo-limited": secret[::-1]})
+        assert Client._default_manager.get(pk="demo-client").check_secret(secret)
+        made = Membership._default_manager.filter(client__isnull=False).order_by("client")
+        assert [(one.client_id, one.profile, one.policy.fhir_id) for one in made] == [
+            ("demo-client", "Practitioner/demo-client", "integration"),
+            ("demo-limited", "Practitioner/demo-limited", "clinician"),
+        ]
     assert setup.foreign() == ""
 
 

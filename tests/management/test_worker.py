@@ -34,7 +34,7 @@ def test_it_goes_on_when_the_database_comes_back(monkeypatch: pytest.MonkeyPatch
     stop = threading.Event()
     calls: list[str] = []
 
-    def work(pauses: outbox.Pauses) -> int:
+    def work() -> int:
         calls.append("work")
         if len(calls) == 1:
             raise OperationalError("away")
@@ -51,7 +51,7 @@ def test_it_goes_on_when_the_database_comes_back(monkeypatch: pytest.MonkeyPatch
 def test_sigterm_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     before = {name: signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGINT)}
     monkeypatch.setattr(worker, "close_old_connections", lambda: None)
-    monkeypatch.setattr(outbox, "work", lambda pauses: signal.raise_signal(signal.SIGTERM) or 0)
+    monkeypatch.setattr(outbox, "work", lambda: signal.raise_signal(signal.SIGTERM) or 0)
     try:
         call_command("worker")
     finally:

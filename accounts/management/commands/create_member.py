@@ -12,12 +12,8 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.urls import reverse
 
+from accounts.management.finding import checked_profile, find_policy, find_practice
 from accounts.models import Membership, User
-from inbox.fhir import profile_exists
-from inbox.fhir.types import split_reference
-
-Practice: Any = Membership._meta.get_field("practice").related_model
-AccessPolicy: Any = Membership._meta.get_field("policy").related_model
 
 PROFILES = ("Practitioner", "Patient", "RelatedPerson")
 
@@ -48,7 +44,7 @@ class Command(BaseCommand):
         email = checked_email(options["email"])
         practice = find_practice(options["practice"])
         policy = find_policy(practice, options["policy"])
-        profile = checked_profile(practice, options["profile"])
+        profile = checked_profile(practice, options["profile"], PROFILES)
         name = options["name"].strip()
         if len(name) > 200:
             raise CommandError("The name has more than 200 characters.")
@@ -80,35 +76,6 @@ def checked_email(text: str) -> str:
     except ValidationError:
         raise CommandError(f"“{text}” is not an e-mail address.") from None
     return email
-
-
-def find_practice(fhir_id: str) -> Any:
-    practice = Practice.objects.filter(fhir_id=fhir_id).first()
-    if practice is None:
-        raise CommandError(f"There is no practice “{fhir_id}”. {listed(Practice.objects.all())}")
-    return practice
-
-
-def find_policy(practice: Any, fhir_id: str) -> Any:
-    policies = AccessPolicy.objects.filter(practice=practice)
-    policy = policies.filter(fhir_id=fhir_id).first()
-    if policy is None:
-        raise CommandError(f"The practice “{practice.fhir_id}” has no access policy “{fhir_id}”. {listed(policies)}")
-    return policy
-
-
-def listed(rows: Any) -> str:
-    ids = rows.order_by("fhir_id").values_list("fhir_id", flat=True)[:20]
-    return f"There are: {', '.join(ids)}." if ids else "There is none yet."
-
-
-def checked_profile(practice: Any, reference: str) -> str:
-    type, id = split_reference(reference)
-    if type not in PROFILES or reference != f"{type}/{id}":
-        raise CommandError(f"“{reference}” is not a profile. Write {', '.join(f'{each}/ID' for each in PROFILES)}.")
-    if not profile_exists(practice, reference):
-        raise CommandError(f"The practice “{practice.fhir_id}” has no {reference}. Load it first: manage.py load FILE")
-    return reference
 
 
 def find_user(email: str, name: str) -> User:

@@ -40,18 +40,18 @@ class Command(BaseCommand):
         stop = threading.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda number, frame: _interrupt(stop, number, frame))
-        password, environment = self._prepare(port)
+        password, machines, environment = self._prepare(port)
         children = Children(environment, port)
         try:
             if children.answer(stop):
-                self._greet(port, password)
+                self._greet(port, password, machines)
             failure = children.watch(stop)
         finally:
             children.stop()
         if failure:
             raise CommandError(failure)
 
-    def _prepare(self, port: int) -> tuple[str, dict[str, str]]:
+    def _prepare(self, port: int) -> tuple[str, dict[str, str], dict[str, str]]:
         data = settings.DATA_DIR
         fresh = not (data / "password").exists()
         password = setup.secret(data / "password", setup.new_password)
@@ -62,15 +62,22 @@ class Command(BaseCommand):
             setup.load(password)
         elif fresh:
             setup.sign_in_with(password)
-        return password, {**os.environ, "SECRET_KEY": key, "BASE_URL": f"http://{HOST}:{port}", "PYTHONUNBUFFERED": "1"}
+        machines = {
+            one["id"]: setup.secret(data / f"{one['id']}-secret", setup.new_secret) for one in clinic.machines()
+        }
+        setup.log_in_with(machines)
+        environment = {"SECRET_KEY": key, "BASE_URL": f"http://{HOST}:{port}", "PYTHONUNBUFFERED": "1"}
+        return password, machines, {**os.environ, **environment}
 
-    def _greet(self, port: int, password: str) -> None:
+    def _greet(self, port: int, password: str, machines: dict[str, str]) -> None:
         self.stdout.write(f"Ready: http://{HOST}:{port}")
         self.stdout.write("")
         for login in clinic.logins():
             self.stdout.write(f"  {login['role']:<26} {login['email']}")
         self.stdout.write("")
         self.stdout.write(f"Password: {password}")
+        for id, secret in machines.items():
+            self.stdout.write(f"{id}: {secret}")
         self.stdout.write("Stop with Ctrl-C.")
         self.stdout.flush()
 
@@ -88,6 +95,8 @@ def _refuse_production() -> None:
             f"ENVIRONMENT is “{settings.ENVIRONMENT}”. The demo has known logins and starts with ENVIRONMENT=demo only;"
             " `make demo` sets it."
         )
+    if settings.FHIR_BASE_URL:
+        raise CommandError("FHIR_BASE_URL is set. The demo has a clinic of its own: unset it.")
     try:
         reason = setup.foreign()
     except DatabaseError as error:
