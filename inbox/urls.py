@@ -3,7 +3,7 @@
 from django.urls import URLPattern, include, path
 from django.views.generic import RedirectView
 
-from inbox.views import health, messages, participants, people, threads
+from inbox.views import fhir, health, messages, participants, people, server, threads
 from inbox.views.errors import View, told
 
 
@@ -29,9 +29,16 @@ urlpatterns = [
     page("threads/<str:thread_id>/patient/", threads.patient, "patient"),
     page("threads/<str:thread_id>/leave/", participants.leave, "leave"),
     page("people/", people.options, "people-options"),
+    page("record/<str:type>/", fhir.index, "records"),
+    page("record/<str:type>/<str:id>/", fhir.show, "record"),
+    page("record/<str:type>/<str:id>/<str:version>/", fhir.show, "record-version"),
+    page("server/", server.show, "server"),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
+    path("", include("inbox.api.urls")),
     path("accounts/", include("accounts.urls")),
+    path("clients/", include("accounts.client_urls")),
+    path("", include("accounts.oauth.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
 ]
 
