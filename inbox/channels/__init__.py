@@ -1,0 +1,1 @@
+"""The outside world: send and parse, nothing else. No database, no policy."""
