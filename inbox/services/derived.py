@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
+from inbox import fhir
 from inbox.fhir import builtin, events, rows
 from inbox.fhir.events import Change
 from inbox.fhir.repository import Write
@@ -57,8 +58,8 @@ class _Touched:
     """The headers and read marks that these changes touch, locked in one query, and what becomes of them."""
 
     def __init__(self, changes: Sequence[Change]) -> None:
-        found = rows.lock(changes[0].actor.practice, {key for change in changes for key in _touched(change)})
-        self._rows = {f"{type}/{id}": row.resource for (type, id), row in found.items() if not row.deleted}
+        system = fhir.system(changes[0].actor.practice)
+        self._rows = system.locked({f"{type}/{id}" for change in changes for type, id in _touched(change)})
         self._writes: dict[str, Write] = {}
 
     def get(self, reference: str) -> Resource | None:

@@ -46,6 +46,14 @@ def _happenings(actor: Actor, before: Resource, after: Resource) -> list[tuple[s
 CLOSED = ("completed", "entered-in-error", "stopped")
 
 
+LINES = uuid.UUID("5d8c3f0e-6a0b-4e7c-9a52-6c1f0f2f7b11")
+"""The namespace of the ids of event lines: one change has one line, however often it is looked at."""
+
+
+def _who(actor: Actor) -> Resource:
+    return {"reference": actor.profile, **({"display": actor.display} if actor.display else {})}
+
+
 def _line(actor: Actor, header: Resource, before: Resource, code: str, people: list[Resource]) -> Write:
     """The message of one event; its recipients are the participants before and after, without who did it."""
     references = {
@@ -56,7 +64,7 @@ def _line(actor: Actor, header: Resource, before: Resource, code: str, people: l
     gone = {one.get("reference") for one in people} if code in ("removed", "left") else set()
     recipients = [one for reference, one in references.items() if reference != actor.profile and reference not in gone]
     text = " ".join([code, *[one.get("display", "") for one in people]])
-    id = str(uuid.uuid4())
+    id = str(uuid.uuid5(LINES, f"{header['id']} {header['meta']['versionId']} {code}"))
     carried: dict[str, Any] = {name: header[name] for name in ("subject", "topic") if name in header}
     line: dict[str, Any] = {
         "resourceType": "Communication",
@@ -65,7 +73,7 @@ def _line(actor: Actor, header: Resource, before: Resource, code: str, people: l
         "category": [vocabulary.concept(vocabulary.CATEGORY, "event"), vocabulary.concept(EVENT, code)],
         **carried,
         "partOf": [{"reference": f"Communication/{header['id']}"}],
-        "sender": {"reference": actor.profile, **({"display": actor.display} if actor.display else {})},
+        **({"sender": _who(actor)} if actor.profile else {}),
         "sent": header["meta"]["lastUpdated"],
         "payload": [{"contentString": text}],
     }

@@ -2,6 +2,8 @@
 
 from contextlib import suppress
 
+from django.conf import settings
+
 from inbox import fhir
 from inbox.fhir import outcome
 from inbox.fhir.repository import Repository, Write
@@ -23,7 +25,7 @@ def unread_threads(repo: Repository) -> list[str]:
     threads: list[str] = []
     cursor = ""
     while repo.may("search", "Task"):
-        params: Params = [*_open(repo), ("_count", "1000")]
+        params: Params = [*_open(repo), ("_count", str(min(1_000, settings.FHIR_MAX_COUNT)))]
         found = repo.search("Task", [*params, ("_cursor", cursor)] if cursor else params)
         threads += [one["focus"]["reference"] for one in found.resources]
         cursor = found.next
@@ -54,8 +56,8 @@ def mark_read(repo: Repository, thread: str) -> str:
     """
     store = fhir.system(repo.actor.practice)
     profiles = repo.actor.profiles or (repo.actor.profile,)
-    marks = store.present("Task", [receipt_id(thread, profile) for profile in profiles])
-    opened = [one for one in marks if one["status"] == "requested"]
+    marks = store.named("Task", [receipt_id(thread, profile) for profile in profiles])
+    opened = [one for one in marks.values() if one["status"] == "requested"]
     writes = [
         Write("PUT", "Task", one["id"], {**one, "status": "completed"}, one["meta"]["versionId"]) for one in opened
     ]

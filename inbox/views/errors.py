@@ -24,6 +24,8 @@ PAGES = {
     422: "400.html",
     503: "503.html",
 }
+WAIT = 5
+"""Seconds after which to try again, when nobody knows better."""
 SAME_PAGE = {410: 404, 412: 409}
 """Deleted answers like never there, so that nobody learns what was; a lost race is a lost race by either name."""
 
@@ -36,14 +38,27 @@ def told(view: View) -> View:
         try:
             return view(request, *args, **kwargs)
         except outcome.FHIRError as error:
-            return failed(request, SAME_PAGE.get(error.status, error.status))
+            return failed(request, SAME_PAGE.get(error.status, error.status), wait=getattr(error, "retry_after", 0))
 
     return answered
 
 
-def failed(request: HttpRequest, status: int) -> HttpResponse:
-    """The page of a status. It says nothing about what was asked for: unknown and hidden are the same bytes."""
-    return shell.private(render(request, PAGES.get(status, "500.html"), status=status))
+def failed(request: HttpRequest, status: int, *, wait: int = 0) -> HttpResponse:
+    """The page of a status. It says nothing about what was asked for: unknown and hidden are the same bytes.
+
+    Where the store is busy or a remote server away it says when to try again (`wait` seconds), and shows what was
+    typed, so that it can be copied.
+    """
+    context = typed(request) if status == 503 else {}
+    answer = shell.private(render(request, PAGES.get(status, "500.html"), context, status=status))
+    if status == 503:
+        answer["Retry-After"] = str(wait or WAIT)
+    return answer
+
+
+def typed(request: HttpRequest) -> dict[str, str]:
+    """The text and topic that a form brought."""
+    return {name: request.POST.get(name, "").strip() for name in ("text", "topic")}
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -69,5 +84,4 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form from an older session: refused, and what was typed is shown so that it can be copied."""
-    context = {"text": request.POST.get("text", "").strip(), "topic": request.POST.get("topic", "").strip()}
-    return shell.private(render(request, "403_csrf.html", context, status=403))
+    return shell.private(render(request, "403_csrf.html", typed(request), status=403))

@@ -6,6 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from inbox import fhir
+
 
 @never_cache
 @require_safe
@@ -17,8 +19,10 @@ def alive(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:
-    """Every database answers and has its migrations applied; else 503 and what is missing."""
+    """Every database answers and is migrated, and a remote server answers; else 503 and what is missing."""
     missing = [f"{alias}: {problem}" for alias in connections if (problem := _problem(alias))]
+    if (problem := fhir.remote_problem()) and not missing:
+        missing = [f"remote FHIR server: {problem}"]
     text = "\n".join(missing) or "ok"
     return HttpResponse(f"{text}\n", status=503 if missing else 200, content_type="text/plain")
 
