@@ -1,5 +1,6 @@
 """The official examples of R4: loaded in one go, they come back as they were and are found by all their values."""
 
+import base64
 from collections import defaultdict
 from pathlib import Path
 
@@ -48,6 +49,9 @@ def test_all_examples_come_back_unchanged_but_for_meta(practice: Practice, syste
     assert fhir.bulk_load(practice, given, stub_missing=True) == len(given)
     for one in given:
         found = system.read(one["resourceType"], one["id"])
+        if one["resourceType"] == "Binary":
+            content = system.download(one["id"])[1].open().read()
+            assert content == base64.b64decode(one.pop("data"))
         assert without_stamp(found) == without_stamp(one)
         assert rows.dumps(without_stamp(found)) == rows.dumps({**without_stamp(one), **without_stamp(found)})
     invariants_of_load(given)
