@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from inbox.api.errors import IDS
+from inbox.fhir import outcome
 from tests.interop.server import inbox
 
 DOCUMENT = (Path(__file__).resolve().parents[1] / "docs" / "fhir-api.md").read_text(encoding="utf-8")
@@ -73,9 +75,6 @@ def test_every_command_says_what_it_is_answered() -> None:
 
 
 def test_every_error_of_the_page_is_one_that_the_server_knows() -> None:
-    from inbox.api.errors import IDS
-    from inbox.fhir import outcome
-
     known = {(status, id) for status, (id, _) in IDS.items()} | {(416, "invalid")}
     classes = [one for one in vars(outcome).values() if isinstance(one, type) and issubclass(one, outcome.FHIRError)]
     known |= {(one.status, one.id) for one in classes}

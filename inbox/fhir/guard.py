@@ -136,6 +136,9 @@ class Guarded(Judging):
         self.trail.read("refused", culprit.type, culprit.id, query=culprit.method, outcome=severity)
 
     def _apply(self, writes: Sequence[Write]) -> list[Written]:
+        for one in writes:
+            with outcome.within(one.place):
+                self._conditional(one)
         settled = conditional.settle(writes, self)
         asked = [one.write for one in settled if one.write is not None]
         self.store.lock(asked)

@@ -17,6 +17,9 @@ from .types import Resource, split_reference
 BATCH = 500
 """How many ids one search asks for."""
 
+CONDITIONAL = {"POST": ("create",), "PUT": ("update", "create"), "PATCH": ("update",), "DELETE": ("delete",)}
+"""What a write by a condition may turn out to be."""
+
 Named = tuple[str, str, str]
 """A reference as (FHIRPath, type, id)."""
 
@@ -80,6 +83,12 @@ class Judging(Sight):
             write = replace(write, resource=patches.apply(seen.resource, write.operations), operations=None)
             self.store.lock([write])
         return self._judged_update(write, before, seen.hidden)
+
+    def _conditional(self, write: Write) -> None:
+        """Who may not write a type at all is told so, whether a condition matches or not."""
+        wanted = CONDITIONAL[write.method] if write.condition else ()
+        if wanted and not any(self.policy.allowing(write.type, one) for one in wanted):
+            self._typed(write.type, wanted[0])
 
     def _acceptable(self, write: Write, created: bool) -> None:
         """Before anything is judged by what a new resource holds, it must be a valid one of a type that may be made."""

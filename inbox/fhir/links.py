@@ -100,7 +100,10 @@ def _among(practice: int, type: str, link: Link, steps: Sequence[Step]) -> Sql:
     found = [_leading(practice, type, link, condition, scope) for condition, scope in steps]
     if not found:
         return Sql("(1 = 0)")
-    return Sql(f"r.{'fhir_id' if link.reverse else 'id'} IN (") + Sql.join(" UNION ", found) + Sql(")")
+    linked = Sql.join(" UNION ", found)
+    if link.reverse:
+        return terms.numbered(practice, type, Sql("y.fhir_id IN (") + linked + Sql(")"))
+    return Sql("r.id IN (") + linked + Sql(")")
 
 
 def _leading(practice: int, type: str, link: Link, condition: Condition, scope: Scope | None) -> Sql:

@@ -163,7 +163,7 @@ def _scan(practice: int, type: str, arm: Arm, order: Sequence[Key], more: list[S
         if type != "Communication":
             parts.append(Sql("d.is_header IS NULL"))
     else:
-        source = " FROM inbox_resource r WHERE "
+        source = f" FROM inbox_resource r{sql.by_number() if driver or arm.linked else ''} WHERE "
         parts.append(Sql("r.practice_id = %s AND r.type = %s AND NOT r.deleted", practice, type))
         if driver is not None:
             parts.append(terms.inside(practice, driver))

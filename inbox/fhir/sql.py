@@ -121,6 +121,14 @@ def reference(type: str, id: str) -> str:
     return f'({text}) COLLATE "default"' if vendor() == "postgresql" else text
 
 
+def by_number() -> str:
+    """After a table in FROM: its rows are looked up by their numbers, which the statement finds first.
+
+    SQLite does not know how few these are, and would rather walk through an index of all rows than sort them.
+    """
+    return "" if vendor() == "postgresql" else " NOT INDEXED"
+
+
 def _column(model: type[models.Model], name: str) -> str:
     field = model._meta.get_field(name)
     assert isinstance(field, models.Field)

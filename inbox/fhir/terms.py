@@ -106,9 +106,17 @@ def drives(practice: int, driver: Condition, d: str) -> Sql:
 def inside(practice: int, driver: Condition) -> Sql:
     """The driver as `r.id IN (…)`, for rows that an index does not give in order."""
     if driver.param.code == "_id":
-        return ids(practice, driver, "r")
+        return numbered(practice, driver.param.base, ids(practice, driver, "y"))
     head = Sql(f"r.id IN (SELECT x.resource_id FROM {source(driver)} x WHERE ")
     return head + drives(practice, driver, "x") + Sql(")")
+
+
+def numbered(practice: int, type: str, ids: Sql) -> Sql:
+    """`r.id IN (…)` for the rows of a type whose ids meet a condition on the row `y`."""
+    head = Sql(
+        "r.id IN (SELECT y.id FROM inbox_resource y WHERE y.practice_id = %s AND y.type = %s AND ", practice, type
+    )
+    return head + ids + Sql(")")
 
 
 def _negated(condition: Condition, match: Sql) -> Sql:

@@ -190,9 +190,9 @@ def _keep_ours(step: Step) -> None:
 
 
 def _names(resource: Resource | None) -> dict[str, str]:
-    """The names beside a resource's references, by reference."""
-    found = validate.references(resource) if resource else ()
-    return {one[1].get("reference", ""): one[1].get("display", "") for one in found}
+    """The names beside a resource's references, by reference; those to nothing but an identifier have none of ours."""
+    found = (reference for _, reference, _ in (validate.references(resource) if resource else ()))
+    return {one["reference"]: one.get("display", "") for one in found if one.get("reference")}
 
 
 def _references(step: Step) -> Iterable[tuple[str, Resource, list[str]]]:

@@ -213,6 +213,19 @@ def test_ac32_a_hidden_duplicate_changes_no_word_of_the_answer(clinic: Clinic, c
     assert hidden[0] == 404  # type: ignore[index]
 
 
+def test_ac50_who_may_not_write_is_told_so_whether_a_condition_matches_or_not(who: Who) -> None:
+    """`client` may search patients and not write them."""
+    patch = [{"op": "replace", "path": "/gender", "value": "other"}]
+    for one in ("homer", "nobody"):
+        where = f"identifier={MRN}{one}"
+        for name in ("client", "supervisor"):
+            api = who(name)
+            refused(api.post("/Patient", _numbered(one), If_None_Exist=where), 403, "forbidden")
+            refused(api.put(f"/Patient?{quote(where, safe='=')}", _numbered(one)), 403, "forbidden")
+            refused(api.patch(f"/Patient?{quote(where, safe='=')}", patch), 403, "forbidden")
+            refused(api.delete(f"/Patient?{quote(where, safe='=')}"), 403, "forbidden")
+
+
 # Histories
 
 

@@ -33,6 +33,16 @@ def test_a_name_may_have_a_part_that_is_nothing_but_an_extension(machine: Api) -
     assert json.loads(machine.post("/Communication", about).content)["subject"]["display"] == "Lisa Simpson"
 
 
+def test_people_who_are_known_by_an_identifier_alone_may_have_a_name_or_none(machine: Api) -> None:
+    def who(number: str, **more: str) -> dict[str, Any]:
+        return {"role": [{"text": "x"}], "member": {"identifier": {"value": number}, **more}}
+
+    team = {"resourceType": "CareTeam", "participant": [who("1", display="Abe"), who("2")]}
+    created = json.loads(machine.post("/CareTeam", team).content)
+    answer = machine.put(f"/CareTeam/{created['id']}", {**created, "name": "Homer's"})
+    assert (answer.status_code, json.loads(answer.content)["participant"]) == (200, created["participant"])
+
+
 @pytest.mark.parametrize("policy", ["integration", "clinician", "client", "supervisor"])
 @pytest.mark.parametrize("wrong", WRONG, ids=str)
 @pytest.mark.parametrize(
