@@ -12,6 +12,7 @@ from allauth.idp.oidc.adapter import get_adapter
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation, ValidationError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.multipartparser import MultiPartParserError
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.decorators import method_decorator
@@ -67,8 +68,8 @@ class Told:
             return self.completed(request, super().dispatch(request))  # type: ignore[misc]
         except ValidationError:
             return failure("invalid_target", 400)
-        except SuspiciousOperation:
-            return failure("invalid_request", 400, "The form is too large.")
+        except (SuspiciousOperation, MultiPartParserError):
+            return failure("invalid_request", 400, "The form is too large, or is none.")
         except ImproperlyConfigured as error:
             log.error("No token can be given: %s", error)
             return failure("temporarily_unavailable", 503, "Login is not set up on this server.")
@@ -206,7 +207,7 @@ def claimed(request: HttpRequest) -> str:
     id, _ = extract_basic_auth({"Authorization": request.headers.get("Authorization", "")})
     try:
         return str(id or request.POST.get("client_id", ""))[:100]
-    except SuspiciousOperation:
+    except (SuspiciousOperation, MultiPartParserError):
         return ""
 
 

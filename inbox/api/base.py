@@ -1,5 +1,6 @@
 """What every view of the API shares: how answers look, which headers they carry, what a bearer's repository is."""
 
+import re
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +20,8 @@ from . import errors
 from .negotiation import FHIRNegotiation, FHIRParser, FHIRRenderer
 
 BASE = "/fhir/R4"
+TAG = re.compile(r'(?:W/)?"([!#-~]+)"|([A-Za-z0-9.-]+)')
+"""An entity tag. Source: RFC 9110, 8.8.3"""
 OUR_PARAMETERS = frozenset({"_format", "_pretty"})
 """Parameters about the form of an answer, which any interaction takes. Source: https://hl7.org/fhir/R4/http.html"""
 
@@ -83,7 +86,7 @@ class FHIRView(APIView):
     def match(self) -> str:
         """The version that `If-Match` asks for; empty when it is not given."""
         text = self.request.headers.get("If-Match", "")
-        return _version(text) if text else ""
+        return _version(text, "If-Match") if text else ""
 
     def stored(self, written: Written, reference: str = "") -> Response:
         """The answer to a write: 201 or 200, where it is, its version, and as much of it as `Prefer` asks for."""
@@ -117,7 +120,9 @@ class FHIRView(APIView):
         """Whether the reader has this version already, by `If-None-Match` or else `If-Modified-Since`."""
         known = self.request.headers.get("If-None-Match", "")
         if known:
-            return known.strip() == "*" or resource["meta"]["versionId"] in [_version(one) for one in known.split(",")]
+            return known.strip() == "*" or resource["meta"]["versionId"] in [
+                _version(one, "If-None-Match") for one in known.split(",")
+            ]
         since = parse_http_date_safe(self.request.headers.get("If-Modified-Since", ""))
         return since is not None and rows.micros(resource["meta"]["lastUpdated"]) // 1_000_000 <= since
 
@@ -143,8 +148,9 @@ def said(id: str, text: str, severity: str = "information", code: str = "informa
     return {"resourceType": "OperationOutcome", "id": id, "issue": [issue]}
 
 
-def _version(tag: str) -> str:
-    text = tag.strip().removeprefix("W/").strip('"')
-    if not text:
-        raise outcome.Invalid("This is not an entity tag.", expression="If-Match")
-    return text
+def _version(tag: str, header: str) -> str:
+    """The version in `W/"3"`; clients that leave out the quotes are understood."""
+    match = TAG.fullmatch(tag.strip())
+    if match is None:
+        raise outcome.Invalid("This is not an entity tag.", expression=header)
+    return match[1] or match[2]

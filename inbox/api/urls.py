@@ -24,5 +24,5 @@ urlpatterns = [
     path(f"fhir/R4/{TYPE}/{ID}/_history/<str:version>", resources.Version.as_view()),
     re_path(r"^fhir/R4/(?P<type>[A-Za-z]+)$", resources.Type.as_view()),
     re_path(r"^fhir/R4/(?P<type>[A-Za-z]+)/(?P<id>[A-Za-z0-9.-]{1,64})$", resources.Instance.as_view()),
-    re_path(r"^fhir/", root.Nowhere.as_view()),
+    re_path(r"^fhir(?:/|$)", root.Nowhere.as_view()),
 ]

@@ -59,7 +59,7 @@ def _urls(value: Any) -> Iterator[str]:
 
 def _below(url: str) -> str:
     """An address below our own base as a relative one; any other as it is."""
-    return url.removeprefix(f"{settings.BASE_URL}{PATH}/")
+    return url.removeprefix(settings.BASE_URL).removeprefix(f"{PATH}/")
 
 
 def is_internal(resource: Resource) -> bool:
@@ -107,6 +107,7 @@ def check(before: Resource | None, after: Resource, raw: Callable[[str], Resourc
         for one in references_in(after, name):
             if not all(split_reference(one)):
                 raise outcome.UnknownReference(f"Unknown reference {one}", expression=f"Communication.{name}")
+    _in_thread(before, after, raw)
     _notes(after, raw)
 
 
@@ -114,6 +115,23 @@ def references_in(resource: Resource, element: str) -> list[str]:
     """The references of one element, a single one or a list."""
     value = resource.get(element, [])
     return [one["reference"] for one in (value if isinstance(value, list) else [value]) if one.get("reference")]
+
+
+def _in_thread(before: Resource | None, after: Resource, raw: Callable[[str], Resource | None]) -> None:
+    """A message is part of a thread: what a draft or another message lets somebody read opens nothing to write to."""
+    draft = after.get("status") == "preparation"
+    sent = before is not None and before.get("status") == "preparation" and not draft
+    if before is not None and not sent and parents(before) == parents(after):
+        return
+    for parent in parents(after):
+        header = raw(parent)
+        if header is not None and not _is_thread(header, draft):
+            raise outcome.Unprocessable("A message belongs to a thread.", expression="Communication.partOf")
+
+
+def _is_thread(resource: Resource, draft: bool) -> bool:
+    started = draft or resource.get("status") != "preparation"
+    return resource["resourceType"] == "Communication" and "partOf" not in resource and started
 
 
 def _notes(after: Resource, raw: Callable[[str], Resource | None]) -> None:

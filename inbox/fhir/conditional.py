@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from . import outcome, validate
+from .r4data import RESOURCE_TYPES
 from .repository import Write
 from .search import SearchRequest, parse
 from .types import Operations, Resource
@@ -208,6 +209,8 @@ class Links:
 
     def _match(self, type: str, condition: str, where: str) -> str:
         key = f"{type}?{condition}"
+        if type not in RESOURCE_TYPES:
+            raise outcome.UnknownReference(f"There is no resource type {type[:64]} here", expression=where)
         if key not in self.found:
             try:
                 match = self.back.match(type, condition)

@@ -180,3 +180,21 @@ def test_references_that_go_round_in_a_bundle_are_stored_as_a_circle(machine: Ap
     ids = [entry["resource"]["id"] for entry in answer["entry"]]
     assert answer["entry"][0]["resource"]["link"][0]["other"]["reference"] == f"Patient/{ids[1]}"
     assert answer["entry"][1]["resource"]["link"][0]["other"]["reference"] == f"Patient/{ids[0]}"
+
+
+def test_the_part_of_the_address_before_the_base_redirects_nowhere(machine: Api) -> None:
+    for path in ("/fhir", "/fhir/", "/fhir/R5/Patient"):
+        answer = machine.client.get(path, headers={"Authorization": f"Bearer {machine.token}"})
+        refused(answer, 404, "not-found")
+
+
+@pytest.mark.parametrize("tag", ['W/"1', '"', "W/", '1"', "W/''x y"])
+def test_a_version_that_is_written_wrong_is_not_taken_for_one(machine: Api, tag: str) -> None:
+    patient = json.loads(machine.get("/Patient/homer").content)
+    refused(machine.put("/Patient/homer", {**patient, "gender": "male"}, If_Match=tag), 400, "invalid", "If-Match")
+    assert machine.put("/Patient/homer", {**patient, "gender": "male"}, If_Match="1").status_code == 200
+
+
+def test_a_condition_about_no_type_is_an_unknown_reference(machine: Api) -> None:
+    link = [{"reference": "Nope?x=1"}]
+    refused(machine.post("/Patient", {**PATIENT, "generalPractitioner": link}), 400, "invalid")
