@@ -13,7 +13,8 @@ UV := $(shell command -v uv 2>/dev/null)
 SUITABLE := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON := $(shell for one in python3.11 python3 python3.12 python3.13; do \
 	if $$one -c '$(SUITABLE)' 2>/dev/null; then echo $$one; break; fi; done)
-WORKERS ?= 0
+# Tests at a time; with one, everything takes twice as long.
+WORKERS ?= 2
 INTEROP := tests/interop
 FUZZ_SECONDS ?= 300
 OPS ?= O11
